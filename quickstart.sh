@@ -31,6 +31,7 @@ dataset=data/my-quickstart
 run=checkpoints/quickstart/isles
 
 step "1/6 packages"
+# shellcheck disable=SC2119
 install_packages
 step "2/6 configure into build/release"
 configure

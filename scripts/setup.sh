@@ -24,6 +24,7 @@ fail() {
 }
 
 step_failed() {
+  ((BASH_SUBSHELL == 0)) || exit "$1"
   printf '\n%s: error: this step failed (exit code %d): %s\n' "$name" "$1" "$step_now" >&2
   exit "$1"
 }
