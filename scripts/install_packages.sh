@@ -73,7 +73,8 @@ install_debian() {
     say "all packages present"
     return
   fi
-  say "missing: ${needed[*]} ${wanted[*]}"
+  local all=("${needed[@]}" "${wanted[@]}")
+  say "missing: ${all[*]}"
 
   local as_root=(env DEBIAN_FRONTEND=noninteractive)
   if ((EUID != 0)); then
@@ -85,7 +86,7 @@ install_debian() {
       return
     else
       die "packages are missing, and this is neither root nor a user with sudo. Have an administrator run:
-  apt-get update && apt-get install -y --no-install-recommends ${needed[*]} ${wanted[*]}"
+  apt-get update && apt-get install -y --no-install-recommends ${all[*]}"
     fi
   fi
 
