@@ -11,14 +11,14 @@ die() {
 }
 
 required=(
-  g++ cmake ninja-build libeigen3-dev libcxxopts-dev libhdf5-dev libspdlog-dev nlohmann-json3-dev libyaml-cpp-dev
-  libpcre2-dev libutfcpp-dev zlib1g-dev libxxhash-dev libzip-dev libgtest-dev
+  g++ cmake ninja-build pkg-config libeigen3-dev libcxxopts-dev libhdf5-dev libspdlog-dev nlohmann-json3-dev
+  libyaml-cpp-dev libpcre2-dev libutfcpp-dev zlib1g-dev libxxhash-dev libzip-dev libgtest-dev
 )
 # Without these the build goes on with less.
 optional=(libdnnl-dev opencl-headers ocl-icd-opencl-dev libclblast-dev)
 homebrew=(
-  cmake ninja eigen cxxopts hdf5 spdlog onednn nlohmann-json yaml-cpp pcre2 utf8cpp xxhash libzip googletest libomp
-  clblast
+  cmake ninja pkgconf eigen cxxopts hdf5 spdlog onednn nlohmann-json yaml-cpp pcre2 utf8cpp xxhash libzip googletest
+  libomp clblast
 )
 
 for argument in "$@"; do
@@ -44,7 +44,7 @@ what_is_lost() {
 # A tool counts as installed wherever it comes from; a library must be Debian's.
 installed() {
   case $1 in
-    g++ | cmake) command -v "$1" >/dev/null && return ;;
+    g++ | cmake | pkg-config) command -v "$1" >/dev/null && return ;;
     ninja-build) command -v ninja >/dev/null && return ;;
   esac
   local status
