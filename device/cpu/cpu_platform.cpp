@@ -1,0 +1,86 @@
+#include "device/cpu/cpu_platform.h"
+
+#include <unistd.h>
+
+#include <cstdlib>
+#include <cstring>
+#include <fstream>
+#include <thread>
+
+#include "device/errors.h"
+
+namespace trm::cpu {
+namespace {
+
+std::string processor_name() {
+  std::ifstream cpuinfo("/proc/cpuinfo");
+  for (std::string line; std::getline(cpuinfo, line);)
+    if (line.rfind("model name", 0) == 0) return line.substr(line.find(':') + 2);
+  return "cpu";
+}
+
+class CpuBackend final : public Backend {
+ public:
+  DeviceInfo info() const override {
+    static const DeviceInfo info = [] {
+      DeviceInfo read;
+      read.name = processor_name() + ", " + std::to_string(std::thread::hardware_concurrency()) + " threads";
+      const long pages = sysconf(_SC_PHYS_PAGES), page = sysconf(_SC_PAGE_SIZE);
+      if (pages > 0 && page > 0) read.memory_bytes = static_cast<size_t>(pages) * static_cast<size_t>(page);
+      return read;
+    }();
+    return info;
+  }
+  void* allocate(size_t bytes) override {
+    void* memory = std::aligned_alloc(4096, (bytes + 4095) / 4096 * 4096);
+    if (!memory)
+      throw OutOfMemory("out of memory on cpu: asked for " + std::to_string(bytes >> 20) +
+                        " MiB; lower global_batch_size (raise gradient_accumulation_steps to keep the effective batch)");
+    return memory;
+  }
+  void release(void* base) override { std::free(base); }
+  void copy_from_host(const Tensor& to, const void* from) override { std::memcpy(to.address(), from, to.bytes()); }
+  void copy_to_host(void* to, const Tensor& from) override { std::memcpy(to, from.address(), from.bytes()); }
+  void copy_within(const Tensor& to, const Tensor& from) override { std::memmove(to.address(), from.address(), from.bytes()); }
+  void fill_zero(const Tensor& tensor) override { std::memset(tensor.address(), 0, tensor.bytes()); }
+  bool supports(DType dtype) const override { return dtype != DType::bfloat16 || has_bfloat16_instructions(); }
+  PackedBytes packed_bytes(int64_t out, int64_t in, DType dtype, bool token) const override { return cpu::packed_bytes(out, in, dtype, token); }
+};
+
+class CpuPlatform final : public Platform {
+ public:
+  CpuPlatform() {
+    register_arithmetic();
+    register_products();
+    register_swiglu();
+    register_rms_norm();
+    register_attention();
+    register_embedding();
+    register_loss();
+    register_act();
+    register_optimizer();
+  }
+  DeviceKind kind() const override { return DeviceKind::cpu; }
+  std::vector<DeviceInfo> devices(std::string&) override { return {CpuBackend().info()}; }
+  std::unique_ptr<Backend> open(int index) override {
+    if (index != 0) throw DeviceError("device cpu:" + std::to_string(index) + " does not exist: there is one cpu device; write cpu");
+    return std::make_unique<CpuBackend>();
+  }
+};
+
+}  // namespace
+
+Platform* platform() {
+  static auto* platform = new CpuPlatform;
+  return platform;
+}
+
+bool has_bfloat16_instructions() {
+#if defined(__x86_64__)
+  return __builtin_cpu_supports("avx512bf16");
+#else
+  return false;
+#endif
+}
+
+}  // namespace trm::cpu

@@ -1,0 +1,92 @@
+#include "device/op.h"
+
+#include <algorithm>
+#include <chrono>
+#include <cstdio>
+#include <cstdlib>
+#include <mutex>
+#include <set>
+#include <sstream>
+
+#include "device/backend.h"
+
+namespace trm {
+namespace {
+
+std::vector<OpBase*>& registry() {
+  static auto* ops = new std::vector<OpBase*>;
+  return *ops;
+}
+
+std::vector<std::string> split(const char* text) {
+  std::vector<std::string> names;
+  std::stringstream stream(text ? text : "");
+  for (std::string name; std::getline(stream, name, ',');)
+    if (!name.empty()) names.push_back(name);
+  return names;
+}
+
+bool contains(const std::vector<std::string>& names, const char* name) {
+  return std::find(names.begin(), names.end(), name) != names.end();
+}
+
+std::atomic<uint64_t> fallen_back{0};
+
+}  // namespace
+
+OpBase::OpBase(const char* name) : name_(name) { registry().push_back(this); }
+
+const std::vector<OpBase*>& OpBase::all() { return registry(); }
+
+DispatchSettings& dispatch_settings() {
+  static DispatchSettings settings = [] {
+    DispatchSettings read;
+    if (const char* fallback = std::getenv("TRM_FALLBACK")) read.fallback = std::string(fallback) != "0";
+    read.disabled = split(std::getenv("TRM_OPS_DISABLE"));
+    for (const auto& name : read.disabled)
+      if (std::none_of(registry().begin(), registry().end(), [&](const OpBase* op) { return name == op->name(); }))
+        throw DeviceError("TRM_OPS_DISABLE names '" + name + "', which is no op; --op-report lists them");
+    return read;
+  }();
+  return settings;
+}
+
+bool op_disabled(const char* name) {
+  const auto& disabled = dispatch_settings().disabled;
+  return !disabled.empty() && contains(disabled, name);
+}
+
+uint64_t fallback_calls() { return fallen_back; }
+
+void OpBase::require_same_device(const Tensor& tensor, const Tensor*& first) const {
+  if (!first) first = &tensor;
+  else if (!(first->device() == tensor.device()))
+    throw DeviceError(std::string(name_) + ": tensors on two devices, " + describe(*first) + " and " + describe(tensor) +
+                      "; move one with Tensor::to first");
+}
+
+void OpBase::enter_fallback(Device device, const std::string& reason) const {
+  if (device.kind == DeviceKind::cpu) throw DeviceError(std::string(name_) + ": not served on the cpu: " + reason);
+  const auto& settings = dispatch_settings();
+  if (!settings.fallback || (!settings.fallback_only.empty() && !contains(settings.fallback_only, name_)))
+    throw DeviceError(std::string(name_) + " cannot run on " + to_string(device) + " (" + reason +
+                      ") and falling back to the cpu is off; unset TRM_FALLBACK or use another device");
+  fallen_back.fetch_add(1, std::memory_order_relaxed);
+  static std::mutex mutex;
+  static std::set<std::pair<std::string, std::string>> warned;
+  const std::lock_guard lock(mutex);
+  if (warned.emplace(name_, reason).second)
+    std::fprintf(stderr, "warning: %s has no native kernel on %s (%s): it runs on the cpu, with copies there and back\n", name_,
+                 to_string(device).c_str(), reason.c_str());
+}
+
+namespace detail {
+
+uint64_t clock_nanoseconds() {
+  return static_cast<uint64_t>(std::chrono::duration_cast<std::chrono::nanoseconds>(std::chrono::steady_clock::now().time_since_epoch()).count());
+}
+
+void synchronize(Device device) { Backend::of(device).synchronize(); }
+
+}  // namespace detail
+}  // namespace trm

@@ -1,0 +1,45 @@
+#pragma once
+#include <cstdint>
+
+namespace trm {
+
+/// softmax, or stablemax: s(x) = x + 1 for x ≥ 0, 1/(1 - x) below; -log(s_y / Σ s).
+enum class LossKind : uint8_t { softmax, stablemax };
+
+/// When a row stops (model.md, "Adaptive computation").
+struct HaltingRule {
+  int halt_max_steps = 1;
+  bool training = false;
+  bool compare_with_continue = false;  // q_halt > q_continue, else q_halt > 0
+  float exploration_prob = 0;
+  uint64_t seed = 0;
+};
+
+/// Slots of the metrics tensor: sums over rows. The first five over rows that halt in this step and have a valid label, the losses over all rows.
+struct Metric {
+  enum : int { rows, accuracy, exact_accuracy, q_halt_accuracy, steps, lm_loss, q_halt_loss, q_continue_loss, valid_tokens, count };
+};
+
+/// Slots of the counters tensor (int64).
+struct Counter {
+  enum : int { step, adam_t, skipped, random_step, count };
+};
+
+/// Slots of the control tensor (float32), made once per optimizer step.
+struct Control {
+  enum : int { lr, puzzle_lr, clip, grad_norm, apply, bias1, bias2, count };  // bias1 = 1 - β1ᵗ
+};
+
+struct UpdatePlan {
+  float lr = 0, puzzle_lr = 0, min_ratio = 1;
+  int64_t warmup_steps = 0, total_steps = 0;
+  float grad_clip_norm = 0;  // 0: none
+  float beta1 = 0.9f, beta2 = 0.95f;
+  bool frozen = false;  // dense parameters are not trained
+};
+
+struct AdamSettings {
+  float beta1 = 0.9f, beta2 = 0.95f, weight_decay = 0.1f, eps = 1e-8f, ema_rate = 0;
+};
+
+}  // namespace trm

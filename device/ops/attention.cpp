@@ -1,0 +1,75 @@
+#include <cmath>
+#include <vector>
+
+#include "device/kernels.h"
+#include "device/ops.h"
+#include "device/ops/check.h"
+
+namespace trm::ops {
+namespace {
+
+void check_qkv(const char* op, const Tensor& qkv, int heads, int rank) {
+  check::activation(op, "qkv", qkv, rank);
+  check::require(op, heads > 0 && qkv.size(-1) % (3 * heads) == 0,
+                 "the last axis of qkv must be 3 · " + std::to_string(heads) + " heads · head_dim, got " + describe(qkv));
+}
+
+}  // namespace
+
+RopeTables make_rope_tables(int64_t positions, int head_dim, double theta, Device device) {
+  check::require("rope", head_dim > 0 && head_dim % 2 == 0, "head_dim must be even, got " + std::to_string(head_dim));
+  const int64_t half = head_dim / 2;
+  std::vector<float> cos, sin;
+  cos.reserve(positions * half);
+  sin.reserve(positions * half);
+  for (int64_t p = 0; p < positions; ++p)
+    for (int64_t i = 0; i < half; ++i) {
+      // float32 as in the reference: inverse frequency, then the angle
+      const float angle = static_cast<float>(p) * static_cast<float>(std::pow(theta, -2.0 * static_cast<double>(i) / head_dim));
+      cos.push_back(std::cos(angle));
+      sin.push_back(std::sin(angle));
+    }
+  return {Tensor::from(cos, {positions, half}, device), Tensor::from(sin, {positions, half}, device)};
+}
+
+void rope(Tensor& qkv, const RopeTables& tables, int heads, const Tensor* offset, bool inverse) {
+  check_qkv("rope", qkv, heads, qkv.rank() == 2 ? 2 : 3);
+  const int64_t head_dim = qkv.size(-1) / (3 * heads), positions = qkv.size(-2);
+  check::require("rope", tables.cos.rank() == 2 && tables.cos.size(1) * 2 == head_dim && tables.cos.size(0) >= positions,
+                 "tables " + describe(tables.cos) + " do not cover qkv " + describe(qkv));
+  if (offset) check::shape("rope", "offset", *offset, DType::int32, {1});
+  Tensor batched = qkv.rank() == 3 ? qkv : qkv.reshape({1, qkv.size(0), qkv.size(1)});
+  kernels::rope(batched, tables.cos, tables.sin, offset, heads, inverse);
+}
+
+Tensor attention(const Tensor& qkv, int heads, bool causal, Tensor* lse) {
+  check_qkv("attention", qkv, heads, 3);
+  Tensor out = Tensor::empty({qkv.size(0), qkv.size(1), qkv.size(2) / 3}, qkv.dtype(), qkv.device());
+  if (lse) *lse = Tensor::empty({qkv.size(0), heads, qkv.size(1)}, DType::float32, qkv.device());
+  kernels::attention(qkv, heads, causal, out, lse);
+  return out;
+}
+
+Tensor attention_backward(const Tensor& dout, const Tensor& qkv, const Tensor& out, const Tensor& lse, int heads, bool causal) {
+  check_qkv("attention_backward", qkv, heads, 3);
+  const Shape expected{qkv.size(0), qkv.size(1), qkv.size(2) / 3};
+  check::shape("attention_backward", "dout", dout, qkv.dtype(), expected);
+  check::shape("attention_backward", "out", out, qkv.dtype(), expected);
+  check::shape("attention_backward", "lse", lse, DType::float32, {qkv.size(0), heads, qkv.size(1)});
+  Tensor dqkv = Tensor::empty(qkv.shape(), qkv.dtype(), qkv.device());
+  kernels::attention_backward(dout, qkv, out, lse, heads, causal, dqkv);
+  return dqkv;
+}
+
+Tensor attention_cached(const Tensor& qkv, const Tensor& position, int heads, Tensor& k_cache, Tensor& v_cache) {
+  check_qkv("attention_cached", qkv, heads, 2);
+  check::shape("attention_cached", "position", position, DType::int32, {1});
+  check::require("attention_cached", k_cache.rank() == 2 && k_cache.size(0) >= qkv.size(0), "the window " + describe(k_cache) + " is smaller than " + describe(qkv));
+  check::shape("attention_cached", "k_cache", k_cache, qkv.dtype(), {k_cache.size(0), qkv.size(1) / 3});
+  check::shape("attention_cached", "v_cache", v_cache, qkv.dtype(), k_cache.shape());
+  Tensor out = Tensor::empty({qkv.size(0), qkv.size(1) / 3}, qkv.dtype(), qkv.device());
+  kernels::attention_cached(qkv, position, heads, k_cache, v_cache, out);
+  return out;
+}
+
+}  // namespace trm::ops

@@ -1,0 +1,43 @@
+#include "device/kernels.h"
+#include "device/ops.h"
+#include "device/ops/check.h"
+
+namespace trm::ops {
+
+void sum_of_squares(const Tensor& x, Tensor& out) {
+  check::shape("sum_of_squares", "x", x, DType::float32, x.shape());
+  check::shape("sum_of_squares", "out", out, DType::float32, {1});
+  kernels::sum_of_squares(x, out);
+}
+
+void plan_update(const UpdatePlan& plan, const Tensor& square, const Tensor* puzzle_square, Tensor& counters, Tensor& control) {
+  check::shape("plan_update", "square", square, DType::float32, {1});
+  if (puzzle_square) check::shape("plan_update", "puzzle_square", *puzzle_square, DType::float32, {1});
+  check::shape("plan_update", "counters", counters, DType::int64, {Counter::count});
+  check::shape("plan_update", "control", control, DType::float32, {Control::count});
+  kernels::plan_update(plan, square, puzzle_square, counters, control);
+}
+
+void adam_update(Optimizer optimizer, const Tensor& g, const Tensor& control, const AdamSettings& settings, AdamState& state) {
+  const char* op = optimizer == Optimizer::adamw ? "adamw" : "adam_atan2";
+  const Shape n{g.elements()};
+  check::shape(op, "g", g, DType::float32, n);
+  check::shape(op, "p", state.p, DType::float32, n);
+  check::shape(op, "m", state.m, DType::float32, n);
+  check::shape(op, "v", state.v, DType::float32, n);
+  if (state.ema) check::shape(op, "ema", state.ema, DType::float32, n);
+  if (state.narrow) check::shape(op, "narrow", state.narrow, DType::bfloat16, n);
+  check::shape(op, "control", control, DType::float32, {Control::count});
+  const auto& kernel = optimizer == Optimizer::adamw ? kernels::adamw : kernels::adam_atan2;
+  kernel(g, control, settings, state.p, state.m, state.v, state.ema ? &state.ema : nullptr, state.narrow ? &state.narrow : nullptr);
+}
+
+void sign_sgd(const Tensor& rows, const Tensor& ids, const Tensor& control, float weight_decay, Tensor& table) {
+  check::shape("sign_sgd", "rows", rows, DType::float32, {ids.elements(), table.size(-1)});
+  check::shape("sign_sgd", "ids", ids, DType::int32, {ids.elements()});
+  check::shape("sign_sgd", "control", control, DType::float32, {Control::count});
+  check::shape("sign_sgd", "table", table, DType::float32, {table.size(0), rows.size(1)});
+  kernels::sign_sgd(rows, ids, control, weight_decay, table);
+}
+
+}  // namespace trm::ops

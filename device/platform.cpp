@@ -1,0 +1,61 @@
+#include <dlfcn.h>
+
+#include <cstdlib>
+#include <filesystem>
+#include <map>
+#include <mutex>
+
+#include "device/absent/absent.h"
+#include "device/backend.h"
+#include "device/cpu/cpu_platform.h"
+#include "device/errors.h"
+
+namespace trm {
+namespace {
+
+#if defined(__APPLE__)
+constexpr const char* module_suffix = ".dylib";
+#else
+constexpr const char* module_suffix = ".so";
+#endif
+
+/// The folder of this library: modules lie beside it.
+std::filesystem::path library_folder() {
+  Dl_info info{};
+  if (dladdr(reinterpret_cast<void*>(&platform_of), &info) && info.dli_fname)
+    return std::filesystem::absolute(info.dli_fname).parent_path();
+  return ".";
+}
+
+Platform* open_module(DeviceKind kind) {
+  const std::string file = std::string("libtrm_") + name_of(kind) + module_suffix;
+  const auto path = library_folder() / file;
+  if (!std::filesystem::exists(path)) return make_absent(kind, "this build of trm.cpp has no " + std::string(name_of(kind)) + " backend (" + file + " is not installed)");
+  void* module = dlopen(path.c_str(), RTLD_NOW | RTLD_LOCAL);
+  if (!module) return make_absent(kind, "its backend cannot be loaded here: " + std::string(dlerror()));
+  auto entry = reinterpret_cast<PlatformEntry>(dlsym(module, platform_entry_name));
+  if (!entry) return make_absent(kind, file + " is no backend of this version: it has no " + platform_entry_name);
+  return entry();
+}
+
+}  // namespace
+
+Platform& platform_of(DeviceKind kind) {
+  static std::mutex mutex;
+  static std::map<DeviceKind, Platform*> platforms;  // never destroyed: tensors may outlive main
+  const std::lock_guard lock(mutex);
+  Platform*& platform = platforms[kind];
+  if (!platform) platform = kind == DeviceKind::cpu ? cpu::platform() : open_module(kind);
+  return *platform;
+}
+
+Backend& Backend::of(Device device) {
+  static auto* mutex = new std::recursive_mutex;
+  static auto* backends = new std::map<std::pair<DeviceKind, int>, std::unique_ptr<Backend>>;
+  const std::lock_guard lock(*mutex);
+  auto& backend = (*backends)[{device.kind, device.index}];
+  if (!backend) backend = platform_of(device.kind).open(device.index);
+  return *backend;
+}
+
+}  // namespace trm
