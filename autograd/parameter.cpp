@@ -1,0 +1,61 @@
+#include "autograd/parameter.h"
+
+#include <stdexcept>
+
+#include "device/ops.h"
+
+namespace trm {
+
+Parameter& ParameterStore::add(std::string name, const Shape& shape, ParameterUse use, std::vector<float> initial) {
+  if (values_) throw std::logic_error("parameter " + name + " is declared after materialize");
+  if (static_cast<int64_t>(initial.size()) != shape.elements())
+    throw std::logic_error("parameter " + name + " " + to_string(shape) + " has " + std::to_string(initial.size()) + " initial values");
+  parameters_.push_back(std::make_unique<Parameter>(Parameter{std::move(name), shape, use, {}, {}, {}}));
+  initial_.push_back(std::move(initial));
+  offsets_.push_back(size_);
+  size_ += (shape.elements() + 63) / 64 * 64;
+  return *parameters_.back();
+}
+
+void ParameterStore::materialize(bool trained) {
+  values_ = Tensor::zeros({size_}, DType::float32, device_);
+  if (trained) gradients_ = Tensor::zeros({size_}, DType::float32, device_);
+  if (compute_dtype_ == DType::bfloat16) narrow_ = Tensor::zeros({size_}, DType::bfloat16, device_);
+  for (size_t i = 0; i < parameters_.size(); ++i) {
+    Parameter& p = *parameters_[i];
+    p.master = values_.view(offsets_[i], p.shape);
+    if (trained) p.gradient = gradients_.view(offsets_[i], p.shape);
+    p.master.copy_from_host(initial_[i].data());
+    if (p.use == ParameterUse::master) continue;
+    const Tensor value = narrow_ ? narrow_.view(offsets_[i], p.shape) : p.master;
+    p.weight = p.use == ParameterUse::table ? Weight{value, {}, {}, false} : ops::make_weight(value, p.use == ParameterUse::token_product);
+  }
+  initial_.clear();
+  refresh();
+}
+
+void ParameterStore::refresh(bool narrow_is_current) {
+  if (narrow_ && !narrow_is_current) ops::cast_into(values_, narrow_);
+  for (const auto& p : parameters_)
+    if (p->use == ParameterUse::product || p->use == ParameterUse::token_product) ops::repack(p->weight);
+}
+
+Parameter* ParameterStore::find(const std::string& name) const {
+  for (const auto& p : parameters_)
+    if (p->name == name) return p.get();
+  return nullptr;
+}
+
+Tensor ParameterStore::view(const Tensor& flat, const Parameter& parameter) const {
+  for (size_t i = 0; i < parameters_.size(); ++i)
+    if (parameters_[i].get() == &parameter) return flat.view(offsets_[i], parameter.shape);
+  throw std::logic_error("parameter " + parameter.name + " is not in this store");
+}
+
+int64_t ParameterStore::count() const {
+  int64_t count = 0;
+  for (const auto& p : parameters_) count += p->shape.elements();
+  return count;
+}
+
+}  // namespace trm

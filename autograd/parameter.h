@@ -1,0 +1,70 @@
+#pragma once
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "device/tensor.h"
+#include "device/weight.h"
+
+namespace trm {
+
+/// How a parameter is used, which decides its compute form.
+enum class ParameterUse : uint8_t {
+  product,        // [out, in], packed for products over the last axis
+  token_product,  // [out, in], packed for products over the sequence axis
+  table,          // rows that are looked up or added, in the compute dtype
+  master,         // used in float32 as it is (q head)
+};
+
+/// A trained tensor: float32 master, float32 gradient (undefined where it is not trained), and the form used in computations. Another type than Tensor,
+/// so that nothing immutable is updated by mistake.
+struct Parameter {
+  std::string name;
+  Shape shape;
+  ParameterUse use;
+  Tensor master, gradient;
+  Weight weight;
+
+  bool trained() const { return gradient.defined(); }
+};
+
+/// All dense parameters of a model in flat float32 buffers (each begins at a multiple of 64 elements, gaps are zero), so that clipping, optimizers, EMA and
+/// casts are one pass each.
+class ParameterStore {
+ public:
+  ParameterStore(Device device, DType compute_dtype) : device_(device), compute_dtype_(compute_dtype) {}
+  ParameterStore(const ParameterStore&) = delete;
+
+  /// Declares a parameter; `initial` gives its values on the host. Addresses of parameters are stable.
+  Parameter& add(std::string name, const Shape& shape, ParameterUse use, std::vector<float> initial);
+  /// Takes the memory, writes the initial values and makes the compute forms. `trained`: with gradients.
+  void materialize(bool trained);
+  /// Remakes the compute forms after the masters changed; `narrow_is_current` where the optimizer has written the bfloat16 copy already.
+  void refresh(bool narrow_is_current = false);
+
+  const std::vector<std::unique_ptr<Parameter>>& all() const { return parameters_; }
+  /// Null where there is none of that name.
+  Parameter* find(const std::string& name) const;
+  /// A view of a flat buffer (values, a moment, the EMA) at one parameter.
+  Tensor view(const Tensor& flat, const Parameter& parameter) const;
+  /// Number of trained values, gaps not counted.
+  int64_t count() const;
+
+  const Tensor& values() const { return values_; }
+  const Tensor& gradients() const { return gradients_; }
+  const Tensor& narrow() const { return narrow_; }  // bfloat16 copy; undefined in float32
+  Device device() const { return device_; }
+  DType compute_dtype() const { return compute_dtype_; }
+
+ private:
+  Device device_;
+  DType compute_dtype_;
+  std::vector<std::unique_ptr<Parameter>> parameters_;
+  std::vector<std::vector<float>> initial_;
+  std::vector<int64_t> offsets_;
+  int64_t size_ = 0;
+  Tensor values_, gradients_, narrow_;
+};
+
+}  // namespace trm

@@ -1,0 +1,53 @@
+#include "autograd/tape.h"
+
+#include <algorithm>
+#include <stdexcept>
+#include <string>
+
+#include "device/ops.h"
+
+namespace trm {
+namespace {
+
+thread_local Tape* active = nullptr;
+
+}  // namespace
+
+void Gradient::accumulate(const Tensor& part) {
+  // A first part may be shared with another gradient, so it is never written: the sum is a new tensor.
+  value_ = value_ ? ops::add(value_, part) : part;
+}
+
+Variable Variable::leaf(Tensor value) {
+  Variable variable(std::move(value));
+  variable.gradient_ = std::make_shared<Gradient>();
+  return variable;
+}
+
+Tape* Tape::current() { return active; }
+
+void Tape::backward() {
+  const NoGradient off;
+  while (!entries_.empty()) {
+    const Entry entry = std::move(entries_.back());
+    entries_.pop_back();
+    entry();
+  }
+}
+
+TapeScope::TapeScope(Tape& tape) : outer_(active) { active = &tape; }
+TapeScope::~TapeScope() { active = outer_; }
+NoGradient::NoGradient() : outer_(active) { active = nullptr; }
+NoGradient::~NoGradient() { active = outer_; }
+
+Tape* recording(std::initializer_list<const Variable*> inputs, bool has_parameters) {
+  if (!active) return nullptr;
+  const bool wanted = has_parameters || std::any_of(inputs.begin(), inputs.end(), [](const Variable* v) { return v->requires_gradient(); });
+  return wanted ? active : nullptr;
+}
+
+void require_no_gradient(const char* op, std::initializer_list<const Variable*> inputs) {
+  if (recording(inputs)) throw std::logic_error(std::string(op) + " has no gradient: call it outside a tape, or detach its input");
+}
+
+}  // namespace trm
