@@ -41,7 +41,7 @@ Op<void(const Tensor&, const Tensor&, const Tensor&, const Tensor*, Tensor&)> q_
 Op<void(const Tensor&, const Tensor&, const Tensor&, const Tensor*, Tensor&, Tensor&, Tensor&)> q_head_backward("q_head_backward");
 Op<void(const Tensor&, const Tensor&, Tensor&)> reset_rows("reset_rows");
 Op<void(const Tensor&, const Tensor&, Tensor&)> select_rows("select_rows");
-Op<void(const Tensor&, HaltingRule, const Tensor&, Tensor&, Tensor&)> act_halt("act_halt");
+Op<void(const Tensor&, HaltingRule, Tensor&, Tensor&, Tensor&)> act_halt("act_halt");
 Op<void(const Tensor&, const Tensor&, int, Tensor&)> q_continue_target("q_continue_target");
 Op<void(const Tensor&, const Tensor*, const Tensor&, const Tensor&, const Tensor&, const Tensor&, const Tensor&, const Tensor&, float, Tensor&, Tensor&)> act_loss("act_loss");
 Op<void(const Tensor&, Tensor&)> sum_of_squares("sum_of_squares");

@@ -100,12 +100,17 @@ extern Op<void(const Tensor& dq, const Tensor& z, const Tensor& w, const Tensor*
 extern Op<void(const Tensor& halted, const Tensor& init, Tensor& z)> reset_rows;
 // current [B, ...] takes incoming's row where halted; any dtype
 extern Op<void(const Tensor& halted, const Tensor& incoming, Tensor& current)> select_rows;
-// steps i32 [B] (0 first where halted was true, then + 1) and the new halted boolean [B], from q; draws exploration at counters[random_step]
-extern Op<void(const Tensor& q, HaltingRule rule, const Tensor& counters, Tensor& steps, Tensor& halted)> act_halt;
+// steps i32 [B] (0 first where halted was true, then + 1) and the new halted boolean [B], from q. halted = steps ≥ halt_max_steps; in training with
+// halt_max_steps > 1 also q_halt > 0 (compare_with_continue: q_halt > q_continue), and then only where steps ≥ min_halt. Exploration of row b, the same on
+// every device: bits = random_numbers(seed, RandomPurpose::halting, counters[random_step], b);
+// min_halt = uniform(bits[0]) < exploration_prob ? bits[1] % (halt_max_steps - 1) + 2 : 0.
+// Such a call then adds 1 to counters[random_step], so that every micro-batch draws its own; other calls leave counters as they are.
+extern Op<void(const Tensor& q, HaltingRule rule, Tensor& counters, Tensor& steps, Tensor& halted)> act_halt;
 // target f32 [B] = σ(last ? next_halt : max(next_halt, next_continue)), last = steps ≥ halt_max_steps; next_q f32 [B, 2]
 extern Op<void(const Tensor& next_q, const Tensor& steps, int halt_max_steps, Tensor& target)> q_continue_target;
 // Losses of the q head and the step's metrics. correct[b] = all valid labels right (true where there are none). dq f32 [B, 2] = grad_scale · 0.5 ·
-// d(BCE(q_halt, correct) + BCE(q_continue, target))/dq, the second only with target. metrics f32 [Metric::count] += sums (see op_types.h)
+// d(BCE(q_halt, correct) + BCE(q_continue, target))/dq, the second only with target (dq[:, 1] = 0 without). metrics f32 [Metric::count] += sums (see
+// op_types.h); loss f32 [B, S] is that of single tokens, not scaled: lm_loss = Σ_b Σ_s loss / max(counts[b], 1). steps and halted are those after act_halt.
 extern Op<void(const Tensor& q, const Tensor* target, const Tensor& loss, const Tensor& preds, const Tensor& labels, const Tensor& counts, const Tensor& steps,
                const Tensor& halted, float grad_scale, Tensor& dq, Tensor& metrics)>
     act_loss;
@@ -114,7 +119,8 @@ extern Op<void(const Tensor& q, const Tensor* target, const Tensor& loss, const 
 // out f32 [1] = Σ x²; deterministic
 extern Op<void(const Tensor& x, Tensor& out)> sum_of_squares;
 // Advances counters i64 [Counter::count] and fills control f32 [Control::count] for this step, from the gradients' squared norms (puzzle_square null
-// where there is no table). A gradient that is not finite: step and skipped advance, `apply` becomes 0, Adam's t stays.
+// where there is no table). A gradient that is not finite: step and skipped advance, `apply` becomes 0, Adam's t stays (as it does where frozen).
+// lr at step counters[step] + 1: lr·step/warmup below warmup, then lr·(min_ratio + (1 - min_ratio)·½(1 + cos(π·progress))), progress ≤ 1.
 extern Op<void(const UpdatePlan& plan, const Tensor& square, const Tensor* puzzle_square, Tensor& counters, Tensor& control)> plan_update;
 // torch.optim.AdamW; Adam-atan2 (Everett et al., arXiv 2407.05872). g is scaled by control[clip]. Nothing happens where control[apply] is 0. ema (null: none)
 // follows with control-independent rate; narrow (null: none) bfloat16 copy of the new parameters.

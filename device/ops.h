@@ -96,7 +96,8 @@ Tensor q_head(const Tensor& z, const Tensor& w, const Tensor& bias, const Tensor
 void q_head_backward(const Tensor& dq, const Tensor& z, const Tensor& w, const Tensor* positions, Tensor& dz, Tensor& dw, Tensor& dbias);
 void reset_rows(const Tensor& halted, const Tensor& init, Tensor& z);
 void select_rows(const Tensor& halted, const Tensor& incoming, Tensor& current);
-void act_halt(const Tensor& q, const HaltingRule& rule, const Tensor& counters, Tensor& steps, Tensor& halted);
+/// Advances steps and, where random numbers are drawn, counters[random_step].
+void act_halt(const Tensor& q, const HaltingRule& rule, Tensor& counters, Tensor& steps, Tensor& halted);
 Tensor q_continue_target(const Tensor& next_q, const Tensor& steps, int halt_max_steps);
 /// Returns dq; adds to metrics.
 Tensor act_loss(const Tensor& q, const Tensor* target, const CrossEntropy& tokens, const Tensor& labels, const Tensor& counts, const Tensor& steps,

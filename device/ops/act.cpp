@@ -46,7 +46,7 @@ void select_rows(const Tensor& halted, const Tensor& incoming, Tensor& current) 
   kernels::select_rows(halted, incoming, current);
 }
 
-void act_halt(const Tensor& q, const HaltingRule& rule, const Tensor& counters, Tensor& steps, Tensor& halted) {
+void act_halt(const Tensor& q, const HaltingRule& rule, Tensor& counters, Tensor& steps, Tensor& halted) {
   check::shape("act_halt", "q", q, DType::float32, {steps.size(0), 2});
   check::shape("act_halt", "counters", counters, DType::int64, {Counter::count});
   check::shape("act_halt", "steps", steps, DType::int32, {q.size(0)});
