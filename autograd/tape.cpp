@@ -14,8 +14,13 @@ thread_local Tape* active = nullptr;
 }  // namespace
 
 void Gradient::accumulate(const Tensor& part) {
-  // A first part may be shared with another gradient, so it is never written: the sum is a new tensor.
-  value_ = value_ ? ops::add(value_, part) : part;
+  // A first part may be shared with another gradient, so it is never written: the first sum is a new tensor.
+  if (own_) ops::add_into(value_, part, value_);
+  else if (!value_) value_ = part;
+  else {
+    value_ = ops::add(value_, part);
+    own_ = true;
+  }
 }
 
 Variable Variable::leaf(Tensor value) {

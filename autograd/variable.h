@@ -8,15 +8,19 @@ namespace trm {
 /// Where the gradient of a value is summed during backward. Undefined until something is added.
 class Gradient {
  public:
-  /// Adds `part`; the first one is kept as it is, so it must not be written afterwards.
+  /// Adds `part`; the first one is kept as it is, so its giver must not write it afterwards.
   void accumulate(const Tensor& part);
   const Tensor& value() const { return value_; }
   bool defined() const { return value_.defined(); }
   /// Gives the sum away: its memory is free once the taker is done.
-  Tensor take() { return std::move(value_); }
+  Tensor take() {
+    own_ = false;
+    return std::move(value_);
+  }
 
  private:
   Tensor value_;
+  bool own_ = false;  // value_ is a sum made here, which nobody else holds
 };
 
 /// A value in a computation that may be recorded. Copies share the gradient.

@@ -1,0 +1,54 @@
+#include "model/config.h"
+
+#include <cmath>
+#include <stdexcept>
+
+namespace trm {
+namespace {
+
+void require(bool holds, const std::string& what) {
+  if (!holds) throw std::invalid_argument(what);
+}
+
+std::string got(int value) { return ", got " + std::to_string(value); }
+
+}  // namespace
+
+int64_t swiglu_width(double expansion, int64_t d) {
+  const auto wanted = static_cast<int64_t>(std::nearbyint(expansion * static_cast<double>(d) * 2 / 3));
+  return (wanted + 255) / 256 * 256;
+}
+
+int ModelConfig::prefix() const {
+  if (puzzle_emb_ndim == 0) return 0;
+  const bool own_length = variant != Variant::hrm && variant != Variant::transformers_baseline;
+  if (own_length && puzzle_emb_len > 0) return puzzle_emb_len;
+  return (puzzle_emb_ndim + hidden_size - 1) / hidden_size;
+}
+
+bool ModelConfig::continue_loss() const {
+  return variant == Variant::hrm || (variant != Variant::transformers_baseline && !no_ACT_continue);
+}
+
+bool ModelConfig::compare_with_continue() const { return variant == Variant::transformers_baseline || continue_loss(); }
+
+void ModelConfig::validate() const {
+  require(hidden_size > 0, "arch.hidden_size must be at least 1" + got(hidden_size));
+  require(num_heads > 0 && num_heads <= hidden_size, "arch.num_heads must be from 1 to hidden_size" + got(num_heads));
+  require(H_cycles > 0, "arch.H_cycles must be at least 1" + got(H_cycles));
+  require(L_cycles > 0, "arch.L_cycles must be at least 1" + got(L_cycles));
+  require(halt_max_steps > 0, "arch.halt_max_steps must be at least 1" + got(halt_max_steps));
+  require(seq_len > 0, "seq_len must be at least 1" + got(seq_len));
+  require(vocab_size > 0, "vocab_size must be at least 1" + got(vocab_size));
+  require(!(mlp_t && causal), "arch.mlp_t with arch.causal: an MLP over the sequence sees the future; use attention (mlp_t: false) for a causal model");
+  require(pos_encodings != PositionEncoding::rope || mlp_t || head_dim() % 2 == 0,
+          "arch.pos_encodings rope needs an even head size, got hidden_size / num_heads = " + std::to_string(head_dim()));
+  require(puzzle_emb_ndim <= prefix() * hidden_size,
+          "arch.puzzle_emb_ndim " + std::to_string(puzzle_emb_ndim) + " does not fit puzzle_emb_len · hidden_size = " + std::to_string(prefix() * hidden_size));
+  const bool high = variant == Variant::hrm || variant == Variant::transformers_baseline;
+  require(high ? H_layers > 0 : L_layers > 0, high ? "arch.H_layers must be at least 1" + got(H_layers) : "arch.L_layers must be at least 1" + got(L_layers));
+  require(variant != Variant::hrm || L_layers > 0, "arch.L_layers must be at least 1" + got(L_layers));
+  require(variant != Variant::trm_hier6 || L_cycles == 6, "arch.L_cycles must be 6 for trm_hier6, one for each of its features" + got(L_cycles));
+}
+
+}  // namespace trm
