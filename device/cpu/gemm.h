@@ -1,0 +1,25 @@
+#pragma once
+// Matrix products of the cpu backend: oneDNN's where it was found at build (gemm_onednn.cpp), else Eigen's (gemm_eigen.cpp).
+// Outside of an OpenMP parallel region a product uses all threads, inside one the calling thread alone. What a shape needs (primitive, scratchpad)
+// is kept per thread, so repeated shapes allocate nothing.
+#include <cstdint>
+
+#include "device/dtype.h"
+
+namespace trm::cpu {
+
+/// A float32 or bfloat16 matrix in memory: element (i, j) at data[i · row_stride + j · column_stride]; one of the strides is 1.
+struct Matrix {
+  const void* data;
+  DType dtype;
+  int64_t row_stride, column_stride;
+};
+
+/// Rows of `columns` elements one after the other, and the same memory read as its transpose.
+inline Matrix row_major(const void* data, DType dtype, int64_t columns) { return {data, dtype, columns, 1}; }
+inline Matrix transposed(const void* data, DType dtype, int64_t columns) { return {data, dtype, 1, columns}; }
+
+/// c [m, n] = a [m, k] b [k, n], added to what c holds if `accumulate`. Sums in float32. a and b have one dtype; c, row-major, that or float32.
+void gemm(int64_t m, int64_t n, int64_t k, const Matrix& a, const Matrix& b, void* c, DType c_dtype, int64_t c_stride, bool accumulate);
+
+}  // namespace trm::cpu
