@@ -1,0 +1,103 @@
+#pragma once
+// Every setting of a run, as plain values. keys.h declares what each may be; the defaults are those of a key no file
+// names.
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace trm {
+
+/// The model. Sizes in features or positions; equations in "Less is More: Recursive Reasoning with Tiny Networks",
+/// arXiv 2510.04871.
+struct ArchSettings {
+  std::string name = "trm";                           // trm | trm_singlez | trm_hier6 | hrm | transformers_baseline
+  std::string loss_type = "stablemax_cross_entropy";  // or softmax_cross_entropy
+  int hidden_size = 512;                              // D
+  int num_heads = 8;                                  // head size is floor(D / num_heads)
+  double expansion = 4.0;                             // of SwiGLU
+  int H_cycles = 3;
+  int L_cycles = 6;
+  int H_layers = 0;  // hrm and transformers_baseline only
+  int L_layers = 2;
+  std::string pos_encodings = "rope";  // rope | learned | none
+  double rope_theta = 10000.0;
+  double rms_norm_eps = 1e-5;
+  int puzzle_emb_ndim = 0;  // features of a puzzle row; 0: no puzzle embedding
+  int puzzle_emb_len = 16;  // positions of it; 0: ceil(puzzle_emb_ndim / hidden_size)
+  bool mlp_t = false;       // mix the sequence with a SwiGLU instead of attention
+  bool causal = false;
+  std::string q_position = "first";  // the position the q head reads: first | last
+  bool no_ACT_continue = true;       // false: train q_continue too (always so in hrm)
+  int halt_max_steps = 16;           // supervision steps
+  double halt_exploration_prob = 0.1;
+  std::string forward_dtype = "bfloat16";  // bfloat16 | float32
+
+  bool operator==(const ArchSettings&) const = default;
+};
+
+/// An evaluator and its options, written `- name: arc@ARC` in YAML.
+struct EvaluatorSettings {
+  std::string name = "arc@ARC";
+  int submission_K = 2;  // attempts a test input in submission.json
+  std::vector<int> pass_Ks = {1, 2, 5, 10, 100, 1000};
+  bool aggregated_voting = true;
+
+  bool operator==(const EvaluatorSettings&) const = default;
+};
+
+struct Settings {
+  ArchSettings arch;
+
+  std::vector<std::string> data_paths;       // dataset folders; require_data_paths() where they are needed
+  std::vector<std::string> data_paths_test;  // empty: the test splits of data_paths
+  std::string dataset_type = "puzzle";       // puzzle | chat
+  std::vector<EvaluatorSettings> evaluators;
+
+  int global_batch_size = 768;
+  int gradient_accumulation_steps = 1;
+  int epochs = 100000;
+  std::optional<std::int64_t> max_steps;  // optimizer steps; the schedule stays that of `epochs`
+  std::optional<int> eval_interval;       // epochs; unset: at the end only
+  int min_eval_interval = 0;              // evaluations skipped at the start
+  bool checkpoint_every_eval = false;
+  std::optional<int> checkpoint_interval;      // optimizer steps
+  std::optional<int> keep_last_n_checkpoints;  // unset: all
+  bool keep_best = true;                       // by exact_accuracy (puzzle), lm_loss (chat)
+  int log_interval = 1;                        // optimizer steps
+
+  double lr = 1e-4;
+  double lr_min_ratio = 1.0;
+  int lr_warmup_steps = 2000;  // optimizer steps
+  double beta1 = 0.9;
+  double beta2 = 0.95;
+  double weight_decay = 0.1;
+  std::string optimizer = "adamw";  // adamw | adam_atan2
+  double puzzle_emb_lr = 1e-2;
+  double puzzle_emb_weight_decay = 0.1;
+  std::optional<double> grad_clip_norm;
+  bool ema = false;
+  double ema_rate = 0.999;
+  bool freeze_weights = false;  // train the puzzle embeddings only
+  std::int64_t seed = 0;
+
+  std::optional<std::string> project_name;
+  std::optional<std::string> run_name;
+  std::optional<std::string> load_checkpoint;  // weights to start from
+  std::string resume = "false";                // auto | false | a checkpoint file
+  std::optional<std::string> checkpoint_path;  // unset: checkpoints/<project>/<run>
+  std::vector<std::string> eval_save_outputs;
+  std::optional<int> num_workers;  // unset: the device's rule
+  std::optional<bool> pin_memory;  // unset: the device's rule
+
+  bool operator==(const Settings&) const = default;
+};
+
+/// What a stored config says of the data that the run was made for, beside its settings.
+struct DataMetadata {
+  std::optional<std::int64_t> seq_len, vocab_size, num_puzzle_identifiers, pad_id;
+
+  bool operator==(const DataMetadata&) const = default;
+};
+
+}  // namespace trm
