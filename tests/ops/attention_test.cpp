@@ -1,0 +1,216 @@
+#include "device/errors.h"
+#include "device/kernels.h"
+#include "tests/ops/harness.h"
+#include "tests/ops/poison.h"
+
+namespace trm::testing {
+namespace {
+
+struct Sizes {
+  int64_t B, N;
+  int heads;
+  int64_t head_dim;
+  bool causal;
+  int64_t inner() const { return heads * head_dim; }
+  int64_t elements() const { return B * N * 3 * inner(); }
+  Shape qkv() const { return {B, N, 3 * inner()}; }
+  Shape out() const { return {B, N, inner()}; }
+};
+
+std::string name(const Sizes& s) {
+  return std::to_string(s.B) + "x" + std::to_string(s.N) + ", " + std::to_string(s.heads) + " heads of " +
+         std::to_string(s.head_dim) + (s.causal ? ", causal" : "");
+}
+
+struct Reference {
+  std::vector<double> out, lse, dqkv;
+};
+
+/// softmax(q kᵀ/√head_dim) v in float64, and the gradient of Σ out ∘ dout.
+Reference reference(const Sizes& s, const std::vector<double>& qkv, const std::vector<double>& dout = {}) {
+  const int64_t inner = s.inner(), width = 3 * inner, n = s.head_dim;
+  Reference r{std::vector<double>(s.B * s.N * inner), std::vector<double>(s.B * s.heads * s.N),
+              std::vector<double>(dout.empty() ? 0 : qkv.size())};
+  const double scale = 1 / std::sqrt(static_cast<double>(n));
+  std::vector<double> p(s.N), dp(s.N);
+  for (int64_t b = 0; b < s.B; ++b)
+    for (int h = 0; h < s.heads; ++h)
+      for (int64_t i = 0; i < s.N; ++i) {
+        const int64_t visible = s.causal ? i + 1 : s.N, row = (b * s.N + i) * width + h * n,
+                      out = (b * s.N + i) * inner + h * n;
+        const auto key = [&](int64_t j) { return (b * s.N + j) * width + inner + h * n; };
+        double largest = -INFINITY, sum = 0;
+        for (int64_t j = 0; j < visible; ++j) {
+          p[j] = 0;
+          for (int64_t d = 0; d < n; ++d) p[j] += qkv[row + d] * qkv[key(j) + d] * scale;
+          largest = std::max(largest, p[j]);
+        }
+        for (int64_t j = 0; j < visible; ++j) sum += p[j] = std::exp(p[j] - largest);
+        r.lse[(b * s.heads + h) * s.N + i] = largest + std::log(sum);
+        for (int64_t j = 0; j < visible; ++j)
+          for (int64_t d = 0; d < n; ++d) r.out[out + d] += (p[j] /= (d ? 1 : sum)) * qkv[key(j) + inner + d];
+        if (dout.empty()) continue;
+        double delta = 0;
+        for (int64_t j = 0; j < visible; ++j) {
+          dp[j] = 0;
+          for (int64_t d = 0; d < n; ++d) dp[j] += dout[out + d] * qkv[key(j) + inner + d];
+          delta += p[j] * dp[j];
+        }
+        for (int64_t j = 0; j < visible; ++j)
+          for (int64_t d = 0; d < n; ++d) {
+            const double ds = p[j] * (dp[j] - delta) * scale;
+            r.dqkv[row + d] += ds * qkv[key(j) + d];
+            r.dqkv[key(j) + d] += ds * qkv[row + d];
+            r.dqkv[key(j) + inner + d] += p[j] * dout[out + d];
+          }
+      }
+  return r;
+}
+
+class Attention : public OpTest {
+ protected:
+  void check(const Sizes& s, float spread = 1) {
+    SCOPED_TRACE(name(s));
+    const auto qkv = random(s.elements(), 1, spread), dout = random(s.B * s.N * s.inner(), 2);
+    const Reference expected = reference(s, widen(qkv), widen(dout));
+    const Tensor x = tensor(qkv, s.qkv()), g = tensor(dout, s.out());
+    Tensor out = poisoned(s.out(), dtype(), device()), lse = poisoned({s.B, s.heads, s.N}, DType::float32, device());
+    kernels::attention(x, s.heads, s.causal, out, &lse);
+    EXPECT_LT(relative_error(out, expected.out), tolerance());
+    EXPECT_LT(relative_error(lse, expected.lse), dtype() == DType::float32 ? 1e-5 : 4e-3);
+    Tensor dqkv = poisoned(s.qkv(), dtype(), device());
+    kernels::attention_backward(g, x, out, lse, s.heads, s.causal, dqkv);
+    EXPECT_LT(relative_error(dqkv, expected.dqkv), tolerance() * (dtype() == DType::float32 ? 3 : 1));
+
+    EXPECT_EQ(ops::attention(x, s.heads, s.causal, nullptr).to_vector<float>(), out.to_vector<float>())
+        << "with and without lse";
+    EXPECT_EQ(ops::attention_backward(g, x, out, lse, s.heads, s.causal).to_vector<float>(), dqkv.to_vector<float>())
+        << "a second call";
+  }
+};
+
+TEST_P(Attention, MatchesFloat64AtOddSizes) {
+  for (const Sizes& s : {Sizes{1, 1, 1, 2, false},
+                         {2, 5, 3, 6, false},
+                         {2, 5, 3, 6, true},
+                         {1, 17, 2, 42, false},
+                         {1, 33, 1, 33, true},
+                         {3, 20, 2, 16, false},
+                         {1, 65, 1, 7, true},
+                         {2, 130, 1, 24, true},
+                         {1, 131, 2, 40, false}})
+    check(s);
+}
+
+TEST_P(Attention, MatchesFloat64AtTheSizesOfTheModels) {
+  check({2, 97, 8, 64, false});
+  check({1, 300, 2, 32, true});
+  check({1, 916, 1, 64, false});
+}
+
+TEST_P(Attention, LargeScoresStayFinite) { check({1, 40, 2, 16, true}, 8); }
+
+TEST_P(Attention, BackwardMatchesFiniteDifferences) {
+  for (const bool causal : {false, true}) {
+    const Sizes s{1, 5, 2, 4, causal};
+    const auto qkv = random(s.elements(), 3), dout = random(s.N * s.inner(), 4);
+    const auto loss = [&](const std::vector<double>& values) {
+      const auto out = reference(s, values).out;
+      double sum = 0;
+      for (size_t i = 0; i < out.size(); ++i) sum += out[i] * dout[i];
+      return sum;
+    };
+    const Tensor x = tensor(qkv, s.qkv());
+    Tensor lse;
+    const Tensor out = ops::attention(x, s.heads, causal, &lse);
+    EXPECT_LT(relative_error(ops::attention_backward(tensor(dout, s.out()), x, out, lse, s.heads, causal),
+                             finite_differences(loss, widen(qkv))),
+              tolerance());
+  }
+}
+
+TEST_P(Attention, HeadsThatDoNotDivideAreRefused) {
+  EXPECT_THROW(ops::attention(tensor(random(40, 1), {1, 2, 20}), 3, false, nullptr), DeviceError);
+}
+
+class Rope : public OpTest {};
+
+TEST_P(Rope, RotatesQueriesAndKeysByPosition) {
+  for (const auto& [N, heads, head_dim, start] :
+       {std::tuple{5, 3, 6, 0}, {97, 2, 64, 0}, {1, 12, 32, 200}, {7, 1, 2, 3}}) {
+    const int64_t B = 2, inner = heads * head_dim, half = head_dim / 2;
+    const auto tables = ops::make_rope_tables(256, head_dim, 10000.0, device());
+    const auto qkv = random(B * N * 3 * inner, 1);
+    std::vector<double> expected = widen(qkv);
+    for (int64_t row = 0; row < B * N; ++row)
+      for (int64_t h = 0; h < 2 * heads; ++h)
+        for (int64_t i = 0; i < half; ++i) {
+          const double angle =
+              static_cast<double>(start + row % N) * std::pow(10000.0, -2.0 * static_cast<double>(i) / head_dim);
+          const int64_t at = row * 3 * inner + h * head_dim + i;
+          expected[at] = qkv[at] * std::cos(angle) - qkv[at + half] * std::sin(angle);
+          expected[at + half] = qkv[at + half] * std::cos(angle) + qkv[at] * std::sin(angle);
+        }
+    const Tensor offset = Tensor::from(std::vector<int32_t>{start}, {1}, device());
+    Tensor x = tensor(qkv, {B, N, 3 * inner});
+    ops::rope(x, tables, heads, start ? &offset : nullptr);
+    EXPECT_LT(relative_error(x, expected), dtype() == DType::float32 ? 3e-5 : 1e-2);
+    const auto after = x.to_vector<float>();
+    for (int64_t row = 0; row < B * N; ++row)
+      for (int64_t d = 2 * inner; d < 3 * inner; ++d)
+        ASSERT_EQ(after[row * 3 * inner + d], qkv[row * 3 * inner + d]) << "values are not rotated";
+    ops::rope(x, tables, heads, start ? &offset : nullptr, true);
+    EXPECT_LT(relative_error(x, widen(qkv)), dtype() == DType::float32 ? 1e-6 : 2e-2) << "there and back";
+  }
+}
+
+TEST_P(Rope, TablesThatAreTooShortAreRefused) {
+  const auto tables = ops::make_rope_tables(3, 4, 10000.0, device());
+  Tensor x = tensor(random(4 * 12, 1), {1, 4, 12});
+  EXPECT_THROW(ops::rope(x, tables, 1), DeviceError);
+  EXPECT_THROW(ops::make_rope_tables(3, 5, 10000.0, device()), DeviceError);
+}
+
+class AttentionCached : public OpTest {};
+
+// A window filled in pieces of several lengths gives what causal attention over the whole gives; the rest of the caches
+// is neither read nor written.
+TEST_P(AttentionCached, PiecesMatchCausalAttention) {
+  for (const auto& [heads, head_dim, total] : {std::tuple{3, 6, 23}, {2, 33, 40}, {12, 32, 150}, {2, 64, 1200}}) {
+    const int64_t inner = heads * head_dim, window = total + 9;
+    const auto qkv = random(total * 3 * inner, 5);
+    const auto expected = reference({1, total, heads, head_dim, true}, widen(qkv)).out;
+    Tensor k = poisoned({window, inner}, dtype(), device()), v = poisoned({window, inner}, dtype(), device());
+    std::vector<float> got;
+    const Tensor all = tensor(qkv, {total, 3 * inner});
+    const std::vector<int64_t> pieces{1, 4, 1, 1, total - 10, 2, 1};
+    int64_t first = 0;
+    for (const int64_t piece : pieces) {
+      const Tensor position = Tensor::from(std::vector<int32_t>{static_cast<int32_t>(first)}, {1}, device());
+      const auto out = ops::attention_cached(all.rows(first, piece), position, heads, k, v).to_vector<float>();
+      got.insert(got.end(), out.begin(), out.end());
+      first += piece;
+    }
+    got.resize(expected.size());
+    EXPECT_LT(relative_error(std::vector<float>(got.begin(), got.begin() + first * inner),
+                             {expected.begin(), expected.begin() + first * inner}),
+              tolerance());
+    const auto keys = k.to_vector<float>(), values = v.to_vector<float>();
+    for (int64_t t = 0; t < window; ++t)
+      for (int64_t d = 0; d < inner; ++d) {
+        if (t < first) {
+          ASSERT_EQ(keys[t * inner + d], qkv[t * 3 * inner + inner + d]);
+          ASSERT_EQ(values[t * inner + d], qkv[t * 3 * inner + 2 * inner + d]);
+        } else {
+          ASSERT_TRUE(std::isnan(keys[t * inner + d]) && std::isnan(values[t * inner + d]));
+        }
+      }
+  }
+}
+
+TRM_OP_SUITE(Attention);
+TRM_OP_SUITE(Rope);
+TRM_OP_SUITE(AttentionCached);
+
+}  // namespace
+}  // namespace trm::testing
