@@ -21,11 +21,11 @@ AddedTokens::AddedTokens(const std::vector<AddedToken>& tokens) {
   for (const auto& token : tokens) {
     if (token.content.empty()) throw TokenizerError("added token " + std::to_string(token.id) + " is empty");
     if (const auto [at, is_new] = tokens_.emplace(token.id, token); !is_new)
-      throw TokenizerError("added tokens \"" + at->second.content + "\" and \"" + token.content + "\" have the same id " +
-                           std::to_string(token.id));
+      throw TokenizerError("added tokens \"" + at->second.content + "\" and \"" + token.content +
+                           "\" have the same id " + std::to_string(token.id));
     if (const auto [at, is_new] = ids_.emplace(token.content, token.id); !is_new)
-      throw TokenizerError("added token \"" + token.content + "\" has two ids, " + std::to_string(at->second) + " and " +
-                           std::to_string(token.id));
+      throw TokenizerError("added token \"" + token.content + "\" has two ids, " + std::to_string(at->second) +
+                           " and " + std::to_string(token.id));
     auto& set = token.normalized ? second_ : first_;
     set.resize(256);
     set[static_cast<unsigned char>(token.content.front())].push_back(token);
@@ -68,19 +68,20 @@ void AddedTokens::split(const Set& set, std::string_view text, const std::functi
     }
     size_t start = at, stop = at + token->content.size();
     at = stop;
-    if (start < done || (token->single_word && !stands_alone(text, start, stop))) continue;
+    if (token->single_word && !stands_alone(text, start, stop)) continue;
     if (token->lstrip) start = std::max(done, start - trailing_space(text.substr(0, start)));
     if (token->rstrip) stop += leading_space(text.substr(stop));
     if (start > done) on_text(text.substr(done, start - done));
     on_token(token->id);
-    done = stop;
+    done = stop;  // before the last one's end, where that took white space which this token has itself
   }
   if (done < text.size()) on_text(text.substr(done));
 }
 
 void AddedTokens::split(std::string_view text, const std::function<void(std::string_view)>& on_text,
                         const std::function<void(int32_t)>& on_token) const {
-  split(first_, text, [&](std::string_view rest) { split(second_, rest, on_text, on_token); }, on_token);
+  split(
+      first_, text, [&](std::string_view rest) { split(second_, rest, on_text, on_token); }, on_token);
 }
 
 }  // namespace trm

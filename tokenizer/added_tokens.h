@@ -36,8 +36,8 @@ class AddedTokens {
   /// By id.
   const std::map<int32_t, AddedToken>& tokens() const { return tokens_; }
 
-  /// Cuts `text` at the added tokens, leftmost and of those longest first. Calls back in the order of the text; what lies
-  /// between is never empty.
+  /// Cuts `text` at the added tokens, leftmost and of those longest first. Calls back in the order of the text; what
+  /// lies between is never empty.
   void split(std::string_view text, const std::function<void(std::string_view)>& on_text,
              const std::function<void(int32_t)>& on_token) const;
 

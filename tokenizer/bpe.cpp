@@ -10,9 +10,7 @@ namespace {
 
 constexpr size_t kCachedLength = 128, kCachedWords = 1 << 17;
 
-uint64_t key(int32_t left, int32_t right) {
-  return static_cast<uint64_t>(left) << 32 | static_cast<uint32_t>(right);
-}
+uint64_t key(int32_t left, int32_t right) { return static_cast<uint64_t>(left) << 32 | static_cast<uint32_t>(right); }
 
 struct Symbol {
   int32_t id;  // -1: merged into the one before
@@ -47,8 +45,9 @@ Bpe::Bpe(Vocabulary vocabulary, Merges merges, BpeOptions options)
     const auto id = [&](const std::string& token) {
       const auto found = vocabulary_.find(token);
       if (found == vocabulary_.end())
-        throw TokenizerError("merge " + std::to_string(rank + 1) + " (\"" + merges_[rank].first + " " + merges_[rank].second +
-                             "\") names the token \"" + token + "\", which is not in the vocabulary");
+        throw TokenizerError("merge " + std::to_string(rank + 1) + " (\"" + merges_[rank].first + " " +
+                             merges_[rank].second + "\") names the token \"" + token +
+                             "\", which is not in the vocabulary");
       return found->second;
     };
     const auto& [left, right] = merges_[rank];
@@ -96,7 +95,8 @@ std::vector<int32_t> Bpe::symbols(std::string_view word) const {
   return ids;
 }
 
-// Merges the pair of lowest rank, leftmost first, until there is none: O(n log n) with a heap of candidates over a linked list.
+// Merges the pair of lowest rank, leftmost first, until there is none: O(n log n) with a heap of candidates over a
+// linked list.
 std::vector<int32_t> Bpe::merge(std::string_view word) const {
   if (options_.ignore_merges) {
     const auto found = vocabulary_.find(to_symbols(word));
@@ -110,7 +110,8 @@ std::vector<int32_t> Bpe::merge(std::string_view word) const {
   std::priority_queue<Candidate, std::vector<Candidate>, std::greater<>> candidates;
   const auto consider = [&](int64_t at) {
     if (at < 0 || list[at].next < 0) return;
-    if (const auto* found = find_merge(list[at].id, list[list[at].next].id)) candidates.push({found->rank, found->result, at});
+    if (const auto* found = find_merge(list[at].id, list[list[at].next].id))
+      candidates.push({found->rank, found->result, at});
   };
   for (int64_t i = 0; i + 1 < count; ++i) consider(i);
 

@@ -1,6 +1,6 @@
 #pragma once
-// The byte-level alphabet: each byte as one visible Unicode character (Radford et al. 2019). Printable Latin-1 stands for
-// itself, the other 68 bytes are U+0100 + their number among them; a space is "Ġ" (U+0120).
+// The byte-level alphabet: each byte as one visible Unicode character (Radford et al. 2019). Printable Latin-1 stands
+// for itself, the other 68 bytes are U+0100 + their number among them; a space is "Ġ" (U+0120).
 #include <array>
 #include <cstdint>
 #include <optional>

@@ -8,7 +8,8 @@
 
 namespace trm {
 
-// No merges: each character is a word, a word in the vocabulary is a token (ignore_merges), another one falls to its bytes.
+// No merges: each character is a word, a word in the vocabulary is a token (ignore_merges), another one falls to its
+// bytes.
 Tokenizer Tokenizer::characters(const std::vector<std::string>& texts) {
   std::set<uint32_t> seen;  // characters of more than one byte; the others are among the byte symbols
   for (const auto& text : texts) {
@@ -17,7 +18,9 @@ Tokenizer Tokenizer::characters(const std::vector<std::string>& texts) {
       if (const uint32_t c = utf8::unchecked::next(at); c >= 0x80) seen.insert(c);
   }
   Bpe::Vocabulary vocabulary;
-  const auto add = [&](const std::string& token) { vocabulary.emplace(token, static_cast<int32_t>(vocabulary.size())); };
+  const auto add = [&](const std::string& token) {
+    vocabulary.emplace(token, static_cast<int32_t>(vocabulary.size()));
+  };
   for (uint8_t b : bytes_by_symbol()) add(byte_symbols()[b]);
   for (uint32_t c : seen) {
     std::string character;

@@ -40,26 +40,36 @@ Bpe::Merges read_merges(const fs::path& path) {
 Tokenizer Tokenizer::load(const fs::path& path) {
   std::error_code none;
   if (!fs::exists(path, none))
-    throw TokenizerError("no tokenizer at \"" + path.string() + "\": there is no such file or folder. If this is the name of a "
-                         "model hub's tokenizer: nothing is downloaded here; fetch its tokenizer.json, or its vocab.json and "
-                         "merges.txt, into a folder and pass that folder");
+    throw TokenizerError(
+        "no tokenizer at \"" + path.string() +
+        "\": there is no such file or folder. If this is the name of a "
+        "model hub's tokenizer: nothing is downloaded here; fetch its tokenizer.json, or its vocab.json and "
+        "merges.txt, into a folder and pass that folder");
   if (!fs::is_directory(path, none)) {
     if (path.filename() == "vocab.json" || path.filename() == "merges.txt")
-      throw TokenizerError("\"" + path.string() + "\" is half a tokenizer: pass the folder that holds vocab.json and merges.txt");
+      throw TokenizerError("\"" + path.string() +
+                           "\" is half a tokenizer: pass the folder that holds vocab.json and merges.txt");
     return from_json(read_file(path), path.string());
   }
-  if (fs::exists(path / "tokenizer.json", none)) return from_json(read_file(path / "tokenizer.json"), (path / "tokenizer.json").string());
+  if (fs::exists(path / "tokenizer.json", none))
+    return from_json(read_file(path / "tokenizer.json"), (path / "tokenizer.json").string());
   const fs::path vocab = path / "vocab.json", merges = path / "merges.txt";
   for (const auto& needed : {vocab, merges})
     if (!fs::exists(needed, none))
-      throw TokenizerError("no tokenizer in the folder \"" + path.string() + "\": it has neither tokenizer.json nor both of "
-                           "vocab.json and merges.txt (" + needed.filename().string() + " is missing)");
+      throw TokenizerError("no tokenizer in the folder \"" + path.string() +
+                           "\": it has neither tokenizer.json nor both of "
+                           "vocab.json and merges.txt (" +
+                           needed.filename().string() + " is missing)");
 
   auto vocabulary = parse_vocabulary(read_file(vocab), vocab.string());
   auto merge_list = read_merges(merges);
+  std::vector<AddedToken> added;
+  if (const fs::path file = path / "added_tokens.json"; fs::exists(file, none))
+    for (const auto& [token, id] : parse_vocabulary(read_file(file), file.string()))
+      added.push_back({.id = id, .content = token});
   try {
     auto model = std::make_shared<const Bpe>(std::move(vocabulary), std::move(merge_list), BpeOptions{});
-    Tokenizer tokenizer(std::make_shared<State>(model, PreTokenizer::gpt2(), AddedTokens()));
+    Tokenizer tokenizer(std::make_shared<State>(model, PreTokenizer::gpt2(), AddedTokens(added)));
     // These files do not say which tokens are special: the markers that they hold are.
     std::vector<std::string> special;
     for (const auto& marker : markers::all())
@@ -83,7 +93,8 @@ void Tokenizer::save(const fs::path& folder) const {
   if (!out || error) {
     std::error_code ignored;
     fs::remove(temporary, ignored);
-    throw TokenizerError("cannot write " + path.string() + (error ? ": " + error.message() : ": no room, or not allowed"));
+    throw TokenizerError("cannot write " + path.string() +
+                         (error ? ": " + error.message() : ": no room, or not allowed"));
   }
 }
 

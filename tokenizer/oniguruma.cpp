@@ -48,30 +48,43 @@ class Translator {
     at_ += count;
   }
 
+  // `count` and the braces that follow, whose end is not one of an interval.
+  size_t braced(size_t count) const {
+    if (in_.compare(at_ + count, 1, "{") != 0) return count;
+    const size_t end = in_.find('}', at_);
+    return end == std::string::npos ? count : end + 1 - at_;
+  }
+
   void escape() {
     if (at_ + 1 == in_.size()) refuse("a lone backslash");
     const char c = in_[at_ + 1];
-    const auto set = [&](const char* inside) {
-      replace(2, in_class_ ? inside : std::string("[") + inside + "]");
-    };
+    const auto set = [&](const char* inside) { replace(2, in_class_ ? inside : std::string("[") + inside + "]"); };
     switch (c) {
-      case 's': return set(kSpaceClass);
-      case 'w': return set(kWordClass);
-      case 'S': return replace(2, in_class_ ? R"(\S\x{180e})" : std::string("[^") + kSpaceClass + "]");
+      case 's':
+        return set(kSpaceClass);
+      case 'w':
+        return set(kWordClass);
+      case 'S':
+        return replace(2, in_class_ ? R"(\S\x{180e})" : std::string("[^") + kSpaceClass + "]");
       case 'W':
         if (in_class_) refuse("\\W inside a class");
         return replace(2, std::string("[^") + kWordClass + "]");
-      case 'v': return replace(2, R"(\x0b)");
+      case 'v':
+        return replace(2, R"(\x0b)");
       case 'u':
         if (at_ + 6 > in_.size() || in_.find_first_not_of("0123456789abcdefABCDEF", at_ + 2) < at_ + 6)
           refuse("\\u without four hexadecimal digits");
         return replace(6, "\\x{" + in_.substr(at_ + 2, 4) + "}");
+      case 'p':
+      case 'P':
+        return keep(braced(2));
       case 'x':
         if (in_.compare(at_ + 2, 1, "{") != 0 && in_.find_first_of("89abcdefABCDEF", at_ + 2) == at_ + 2)
           refuse("a byte above \\x7f");
-        return keep(2);
+        return keep(braced(2));
       default:
-        if (std::isalnum(static_cast<unsigned char>(c)) && !std::strchr("pPdDrntfaeAzZ", c)) refuse(std::string("\\") + c);
+        if (std::isalnum(static_cast<unsigned char>(c)) && !std::strchr("dDrntfaeAzZ", c))
+          refuse(std::string("\\") + c);
         return keep(2);
     }
   }

@@ -7,14 +7,14 @@
 namespace trm {
 namespace {
 
-using Json = nlohmann::ordered_json;
+using Json = nlohmann::json;
 
-constexpr const char* kGpt2Pattern =
-    R"('s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+)";
+constexpr const char* kGpt2Pattern = R"('s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+)";
 
 std::string type_of(const Json& step) {
   if (!step.is_object() || !step.contains("type") || !step["type"].is_string())
-    throw TokenizerError("pre_tokenizer " + step.dump() + " is not supported, only ByteLevel, alone or after Split and Digits");
+    throw TokenizerError("pre_tokenizer " + step.dump() +
+                         " is not supported, only ByteLevel, alone or after Split and Digits");
   return step["type"];
 }
 
@@ -40,11 +40,13 @@ PreTokenizer::PreTokenizer(const Json& description) : description_(description.d
 }
 
 PreTokenizer PreTokenizer::gpt2() {
-  return PreTokenizer(Json{{"type", "ByteLevel"}, {"add_prefix_space", false}, {"trim_offsets", true}, {"use_regex", true}});
+  return PreTokenizer(
+      Json{{"type", "ByteLevel"}, {"add_prefix_space", false}, {"trim_offsets", true}, {"use_regex", true}});
 }
 
 PreTokenizer PreTokenizer::characters() {
-  const Json each = {{"type", "Split"}, {"pattern", {{"Regex", R"([\s\S])"}}}, {"behavior", "Isolated"}, {"invert", false}};
+  const Json each = {
+      {"type", "Split"}, {"pattern", {{"Regex", R"([\s\S])"}}}, {"behavior", "Isolated"}, {"invert", false}};
   const Json bytes = {{"type", "ByteLevel"}, {"add_prefix_space", false}, {"trim_offsets", true}, {"use_regex", false}};
   return PreTokenizer(Json{{"type", "Sequence"}, {"pretokenizers", Json::array({each, bytes})}});
 }
@@ -57,14 +59,18 @@ void PreTokenizer::add_step(const Json& step) {
   }
   if (type == "ByteLevel") throw TokenizerError("pre_tokenizer Sequence: ByteLevel is supported as its last step only");
   if (type != "Split")
-    throw TokenizerError("pre_tokenizer " + type + " is not supported, only ByteLevel, alone or after Split and Digits");
+    throw TokenizerError("pre_tokenizer " + type +
+                         " is not supported, only ByteLevel, alone or after Split and Digits");
   const auto pattern = step.find("pattern");
-  const bool regex = pattern != step.end() && pattern->is_object() && pattern->contains("Regex") && (*pattern)["Regex"].is_string();
-  const bool literal = pattern != step.end() && pattern->is_object() && pattern->contains("String") && (*pattern)["String"].is_string();
+  const bool regex =
+      pattern != step.end() && pattern->is_object() && pattern->contains("Regex") && (*pattern)["Regex"].is_string();
+  const bool literal =
+      pattern != step.end() && pattern->is_object() && pattern->contains("String") && (*pattern)["String"].is_string();
   if (!regex && !literal) throw TokenizerError("pre_tokenizer Split has no pattern {\"Regex\": …} or {\"String\": …}");
   const std::string behavior = step.value("behavior", Json()).is_string() ? step["behavior"] : "";
   if (behavior != "Isolated" && behavior != "Removed")
-    throw TokenizerError("pre_tokenizer Split: behavior \"" + behavior + "\" is not supported, only Isolated and Removed");
+    throw TokenizerError("pre_tokenizer Split: behavior \"" + behavior +
+                         "\" is not supported, only Isolated and Removed");
   const bool invert = flag(step, "invert", false), isolated = behavior == "Isolated";
   steps_.push_back({regex ? Regex(from_oniguruma((*pattern)["Regex"])) : Regex((*pattern)["String"], true),
                     isolated || invert, isolated || !invert});
@@ -73,7 +79,8 @@ void PreTokenizer::add_step(const Json& step) {
 void PreTokenizer::set_byte_level(const Json& step) {
   const std::string type = type_of(step);
   if (type != "ByteLevel")
-    throw TokenizerError("pre_tokenizer " + type + " is not supported, only ByteLevel, alone or after Split and Digits");
+    throw TokenizerError("pre_tokenizer " + type +
+                         " is not supported, only ByteLevel, alone or after Split and Digits");
   add_prefix_space_ = flag(step, "add_prefix_space", true);
   prefix_step_ = steps_.size();
   if (flag(step, "use_regex", true)) steps_.push_back({Regex(from_oniguruma(kGpt2Pattern)), true, true});
@@ -95,7 +102,7 @@ void PreTokenizer::split(size_t step, std::string_view text, const OnWord& on_wo
   };
   regex.each_match(text, [&](size_t begin, size_t end) {
     gap(begin);
-    if (keep_matches) split(step + 1, text.substr(begin, end - begin), on_word);
+    if (keep_matches && end > begin) split(step + 1, text.substr(begin, end - begin), on_word);
     done = end;
   });
   gap(text.size());

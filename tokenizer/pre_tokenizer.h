@@ -14,7 +14,7 @@ class PreTokenizer {
  public:
   /// "pre_tokenizer" of a tokenizer.json: ByteLevel, or a Sequence of Split and Digits steps that ends with ByteLevel.
   /// Throws TokenizerError naming any other step or option.
-  explicit PreTokenizer(const nlohmann::ordered_json& description);
+  explicit PreTokenizer(const nlohmann::json& description);
 
   /// That of GPT-2, whose pattern is
   /// 's|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+
@@ -34,8 +34,8 @@ class PreTokenizer {
     Regex regex;
     bool keep_matches, keep_gaps;
   };
-  void add_step(const nlohmann::ordered_json& step);
-  void set_byte_level(const nlohmann::ordered_json& step);
+  void add_step(const nlohmann::json& step);
+  void set_byte_level(const nlohmann::json& step);
   void split(size_t step, std::string_view text, const OnWord& on_word) const;
 
   std::string description_;

@@ -43,10 +43,11 @@ Regex::Regex(const std::string& pattern, bool literal) : pattern_(pattern) {
   const uint32_t options = literal ? PCRE2_UTF | PCRE2_LITERAL : PCRE2_UTF | PCRE2_UCP | PCRE2_MULTILINE;
   int error = 0;
   size_t at = 0;
-  auto* code = pcre2_compile(reinterpret_cast<PCRE2_SPTR>(pattern.data()), pattern.size(), options, &error, &at, context.get());
+  auto* code =
+      pcre2_compile(reinterpret_cast<PCRE2_SPTR>(pattern.data()), pattern.size(), options, &error, &at, context.get());
   if (!code)
-    throw TokenizerError("the regular expression \"" + pattern + "\" is not understood at byte " + std::to_string(at) + ": " +
-                         message_of(error));
+    throw TokenizerError("the regular expression \"" + pattern + "\" is not understood at byte " + std::to_string(at) +
+                         ": " + message_of(error));
   code_ = std::shared_ptr<void>(code, [](void* p) { pcre2_code_free(static_cast<pcre2_code*>(p)); });
   pcre2_jit_compile(code, PCRE2_JIT_COMPLETE);  // where it fails, matching is interpreted
 }
@@ -57,13 +58,14 @@ void Regex::each_match_in_valid(Match& match, std::string_view subject, size_t o
   for (size_t from = 0; from < subject.size();) {
     int found = pcre2_match(code, text, subject.size(), from, PCRE2_NO_UTF_CHECK, match.data, match_context());
     if (found == PCRE2_ERROR_JIT_STACKLIMIT)
-      found = pcre2_match(code, text, subject.size(), from, PCRE2_NO_UTF_CHECK | PCRE2_NO_JIT, match.data, match_context());
+      found =
+          pcre2_match(code, text, subject.size(), from, PCRE2_NO_UTF_CHECK | PCRE2_NO_JIT, match.data, match_context());
     if (found == PCRE2_ERROR_NOMATCH) return;
     if (found < 0)
       throw TokenizerError("the regular expression \"" + pattern_ + "\" fails on the text: " + message_of(found));
     const size_t* range = pcre2_get_ovector_pointer(match.data);
+    on_match(offset + range[0], offset + range[1]);
     if (range[1] > range[0]) {
-      on_match(offset + range[0], offset + range[1]);
       from = range[1];
     } else {  // on from the character after an empty match
       if (range[0] >= subject.size()) return;

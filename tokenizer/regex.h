@@ -15,7 +15,8 @@ class Regex {
 
   using OnMatch = std::function<void(size_t begin, size_t end)>;
 
-  /// Each non-empty match from left to right. Bytes that are not UTF-8 match nothing and end the subject on either side.
+  /// Each match from left to right; after an empty one the next starts a character later. Bytes that are not UTF-8
+  /// match nothing and end the subject on either side.
   void each_match(std::string_view subject, const OnMatch& on_match) const;
 
   /// Whether a match starts at the first byte of `subject` (valid UTF-8).
@@ -35,8 +36,8 @@ class Regex {
 /// means something else there.
 std::string from_oniguruma(const std::string& pattern);
 
-/// White_Space, and Oniguruma's and Rust's \w, as the inside of a PCRE2 character class. PCRE2's own \s adds U+180E, its \w differs
-/// from version to version.
+/// White_Space, and Oniguruma's and Rust's \w, as the inside of a PCRE2 character class. PCRE2's own \s adds U+180E,
+/// its \w differs from version to version.
 extern const char* const kSpaceClass;
 extern const char* const kWordClass;
 

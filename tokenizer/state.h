@@ -13,7 +13,8 @@ namespace trm {
 
 struct Tokenizer::State {
   /// Throws TokenizerError if the ids of model and added tokens together are not each of 0 … n-1 once.
-  State(std::shared_ptr<const Bpe> model, PreTokenizer pre_tokenizer, AddedTokens added, std::string post_processor = "null");
+  State(std::shared_ptr<const Bpe> model, PreTokenizer pre_tokenizer, AddedTokens added,
+        std::string post_processor = "null");
 
   std::shared_ptr<const Bpe> model;
   PreTokenizer pre_tokenizer;

@@ -25,7 +25,8 @@ Tokenizer::State::State(std::shared_ptr<const Bpe> model_, PreTokenizer pre_toke
   const auto place = [&](const std::string& token, int32_t id, const std::string& stands_for) {
     if (id < 0 || static_cast<size_t>(id) >= count) return;  // then another is missing
     if (taken[id] && tokens[id] != token)
-      throw TokenizerError("the tokens \"" + tokens[id] + "\" and \"" + token + "\" have the same id " + std::to_string(id));
+      throw TokenizerError("the tokens \"" + tokens[id] + "\" and \"" + token + "\" have the same id " +
+                           std::to_string(id));
     taken[id] = true;
     tokens[id] = token;
     bytes[id] = stands_for;
@@ -40,8 +41,8 @@ Tokenizer::State::State(std::shared_ptr<const Bpe> model_, PreTokenizer pre_toke
   }
   const auto missing = std::find(taken.begin(), taken.end(), false);
   if (missing != taken.end())
-    throw TokenizerError("of " + std::to_string(count) + " tokens none has id " + std::to_string(missing - taken.begin()) +
-                         ": ids must run from 0 without a gap");
+    throw TokenizerError("of " + std::to_string(count) + " tokens none has id " +
+                         std::to_string(missing - taken.begin()) + ": ids must run from 0 without a gap");
 }
 
 Tokenizer::Tokenizer(std::shared_ptr<State> state) : state_(std::move(state)) {}

@@ -21,16 +21,19 @@ struct TokenizerError : std::runtime_error {
 /// A value: copies are cheap and independent. Const members may be called from several threads at once.
 class Tokenizer {
  public:
-  /// A tokenizer.json, a folder holding one, or a folder holding vocab.json + merges.txt.
-  /// Throws TokenizerError naming the file and what in it is wrong or not supported.
+  /// A tokenizer.json, a folder holding one, or a folder holding vocab.json + merges.txt (GPT-2's; those of our markers
+  /// that it has, and the tokens of an added_tokens.json, are special tokens). Throws TokenizerError naming the file
+  /// and what in it is wrong or not supported.
   static Tokenizer load(const std::filesystem::path& path);
 
   /// From the text of a tokenizer.json; `name` stands for the file in errors.
   static Tokenizer from_json(std::string_view text, const std::string& name);
 
   /// Learns a byte-level BPE: 256 byte symbols, then merges, then `special_tokens`; at most vocab_size tokens in all.
-  /// Fewer where no pair of symbols occurs twice. The same texts, in any order, give the same tokenizer. Special tokens
-  /// inside the texts are not learned from and never merged across. Throws TokenizerError if vocab_size is below 256 + specials.
+  /// Fewer where no pair of symbols occurs twice. Equally frequent pairs: lowest left id first, then lowest right id,
+  /// so the same texts, in any order, give the same tokenizer (that of Hugging Face with min_frequency 2). Special
+  /// tokens inside the texts are not learned from and never merged across. Throws TokenizerError if vocab_size is below
+  /// 256 + specials.
   static Tokenizer train(const std::vector<std::string>& texts, int vocab_size,
                          const std::vector<std::string>& special_tokens);
 
@@ -38,7 +41,9 @@ class Tokenizer {
   /// texts is encoded as its bytes.
   static Tokenizer characters(const std::vector<std::string>& texts);
 
-  /// Token ids of `text`; special tokens inside it are read as special tokens. Any bytes are accepted.
+  /// Token ids of `text`; special tokens inside it are read as special tokens. Nothing is put before or after it,
+  /// whatever the file's post_processor says. Any bytes are accepted; those for which the vocabulary has no token
+  /// become its unk_token, or nothing if it has none (a tokenizer made here has all 256).
   std::vector<int32_t> encode(std::string_view text) const;
 
   /// The text of `ids`, invalid UTF-8 replaced by U+FFFD; `skip_special` leaves special tokens out.
@@ -48,7 +53,8 @@ class Tokenizer {
   /// A tokenizer.json that Hugging Face `tokenizers` loads, with the same encodings.
   std::string to_json() const;
 
-  /// Writes folder/tokenizer.json, creating the folder. Throws TokenizerError if that fails; an older file is then kept.
+  /// Writes folder/tokenizer.json, creating the folder. Throws TokenizerError if that fails; an older file is then
+  /// kept.
   void save(const std::filesystem::path& folder) const;
 
   /// Highest id + 1.

@@ -28,13 +28,15 @@ J parse(std::string_view text, const std::string& name) {
 }
 
 int32_t to_id(const json& value, const std::string& token) {
-  if (!value.is_number_integer() || value.get<int64_t>() < 0 || value.get<int64_t>() > std::numeric_limits<int32_t>::max())
+  if (!value.is_number_integer() || value.get<int64_t>() < 0 ||
+      value.get<int64_t>() > std::numeric_limits<int32_t>::max())
     throw TokenizerError("the id of token \"" + token + "\" must be a whole number from 0, not " + value.dump());
   return value.get<int32_t>();
 }
 
 Bpe::Vocabulary to_vocabulary(const json& object) {
-  if (!object.is_object()) throw TokenizerError("the vocabulary must be an object of token to id, not " + std::string(object.type_name()));
+  if (!object.is_object())
+    throw TokenizerError("the vocabulary must be an object of token to id, not " + std::string(object.type_name()));
   Bpe::Vocabulary vocabulary;
   vocabulary.reserve(object.size());
   for (const auto& [token, id] : object.items()) vocabulary.emplace(token, to_id(id, token));
@@ -58,18 +60,21 @@ Bpe::Merges to_merges(const json& model) {
 
 bool is_unset(const json& object, const char* key) {
   const auto found = object.find(key);
-  return found == object.end() || found->is_null() || *found == false || *found == "" || (found->is_number() && *found == 0);
+  return found == object.end() || found->is_null() || *found == false || *found == "" ||
+         (found->is_number() && *found == 0);
 }
 
 bool flag(const json& object, const char* key, bool otherwise) {
   const auto found = object.find(key);
   if (found == object.end() || found->is_null()) return otherwise;
-  if (!found->is_boolean()) throw TokenizerError("\"" + std::string(key) + "\" must be true or false, not " + found->dump());
+  if (!found->is_boolean())
+    throw TokenizerError("\"" + std::string(key) + "\" must be true or false, not " + found->dump());
   return *found;
 }
 
 std::string type_of(const json& part) {
-  return part.is_object() && part.contains("type") && part["type"].is_string() ? part["type"].get<std::string>() : part.dump();
+  return part.is_object() && part.contains("type") && part["type"].is_string() ? part["type"].get<std::string>()
+                                                                               : part.dump();
 }
 
 std::shared_ptr<const Bpe> to_model(const json& root) {
@@ -77,14 +82,18 @@ std::shared_ptr<const Bpe> to_model(const json& root) {
   if (found == root.end() || !found->is_object())
     throw TokenizerError("there is no object \"model\", so this is not a tokenizer.json");
   const json& model = *found;
-  const std::string type = model.contains("type") ? type_of(model) : model.contains("merges") ? "BPE" : "without a type";
+  const std::string type = model.contains("type")     ? type_of(model)
+                           : model.contains("merges") ? "BPE"
+                                                      : "without a type";
   if (type != "BPE") throw TokenizerError("model " + type + " is not supported, only byte-level BPE");
   for (const char* key : {"dropout", "continuing_subword_prefix", "end_of_word_suffix", "byte_fallback"})
-    if (!is_unset(model, key)) throw TokenizerError("model: " + std::string(key) + " " + model[key].dump() + " is not supported");
+    if (!is_unset(model, key))
+      throw TokenizerError("model: " + std::string(key) + " " + model[key].dump() + " is not supported");
   if (!model.contains("vocab")) throw TokenizerError("model: there is no \"vocab\"");
   BpeOptions options;
   if (!is_unset(model, "unk_token")) {
-    if (!model["unk_token"].is_string()) throw TokenizerError("model: unk_token must be a string, not " + model["unk_token"].dump());
+    if (!model["unk_token"].is_string())
+      throw TokenizerError("model: unk_token must be a string, not " + model["unk_token"].dump());
     options.unk_token = model["unk_token"];
   }
   options.fuse_unk = flag(model, "fuse_unk", false);
@@ -102,8 +111,9 @@ AddedTokens to_added_tokens(const json& root) {
       throw TokenizerError("an added token needs \"id\" and \"content\", which " + entry.dump() + " lacks");
     const bool special = flag(entry, "special", false);
     const std::string content = entry["content"];
-    tokens.push_back({to_id(entry["id"], content), content, flag(entry, "single_word", false), flag(entry, "lstrip", false),
-                      flag(entry, "rstrip", false), flag(entry, "normalized", !special), special});
+    tokens.push_back({to_id(entry["id"], content), content, flag(entry, "single_word", false),
+                      flag(entry, "lstrip", false), flag(entry, "rstrip", false), flag(entry, "normalized", !special),
+                      special});
   }
   return AddedTokens(tokens);
 }
@@ -121,7 +131,8 @@ Json to_json(const Bpe& model) {
   Json vocab = Json::object();
   auto& entries = vocab.get_ref<Json::object_t&>();
   entries.reserve(by_id.size());
-  for (const auto* entry : by_id) entries.push_back({entry->first, entry->second});  // no search for the key, as [] would
+  for (const auto* entry : by_id)
+    entries.push_back({entry->first, entry->second});  // no search for the key, as [] would
   bool spaces = false;
   for (const auto& [left, right] : model.merges()) spaces = spaces || (left + right).find(' ') != std::string::npos;
   Json merges = Json::array();
@@ -144,7 +155,8 @@ Json to_json(const Bpe& model) {
 
 bool parse_merge(std::string_view line, Bpe::Merges& merges) {
   const size_t space = line.find(' ');
-  if (space == std::string_view::npos || space == 0 || space + 1 == line.size() || line.find(' ', space + 1) != std::string_view::npos)
+  if (space == std::string_view::npos || space == 0 || space + 1 == line.size() ||
+      line.find(' ', space + 1) != std::string_view::npos)
     return false;
   merges.emplace_back(line.substr(0, space), line.substr(space + 1));
   return true;
@@ -164,9 +176,10 @@ Tokenizer Tokenizer::from_json(std::string_view text, const std::string& name) {
   try {
     if (!root.is_object()) throw TokenizerError("this is not a tokenizer.json, but " + std::string(root.type_name()));
     auto model = to_model(root);
-    if (!is_unset(root, "normalizer")) throw TokenizerError("normalizer " + type_of(root["normalizer"]) + " is not supported");
+    if (!is_unset(root, "normalizer"))
+      throw TokenizerError("normalizer " + type_of(root["normalizer"]) + " is not supported");
     check_decoder(root);
-    PreTokenizer pre_tokenizer(Json(root.value("pre_tokenizer", json())));
+    PreTokenizer pre_tokenizer(root.value("pre_tokenizer", json()));
     return Tokenizer(std::make_shared<State>(std::move(model), std::move(pre_tokenizer), to_added_tokens(root),
                                              root.value("post_processor", json()).dump()));
   } catch (const TokenizerError& error) {
@@ -186,15 +199,16 @@ std::string Tokenizer::to_json() const {
                      {"rstrip", token.rstrip},
                      {"normalized", token.normalized},
                      {"special", token.special}});
-  const Json root = {{"version", "1.0"},
-                     {"truncation", nullptr},
-                     {"padding", nullptr},
-                     {"added_tokens", std::move(added)},
-                     {"normalizer", nullptr},
-                     {"pre_tokenizer", Json::parse(state_->pre_tokenizer.description())},
-                     {"post_processor", Json::parse(state_->post_processor)},
-                     {"decoder", {{"type", "ByteLevel"}, {"add_prefix_space", true}, {"trim_offsets", true}, {"use_regex", true}}},
-                     {"model", trm::to_json(*state_->model)}};
+  const Json root = {
+      {"version", "1.0"},
+      {"truncation", nullptr},
+      {"padding", nullptr},
+      {"added_tokens", std::move(added)},
+      {"normalizer", nullptr},
+      {"pre_tokenizer", Json::parse(state_->pre_tokenizer.description())},
+      {"post_processor", Json::parse(state_->post_processor)},
+      {"decoder", {{"type", "ByteLevel"}, {"add_prefix_space", true}, {"trim_offsets", true}, {"use_regex", true}}},
+      {"model", trm::to_json(*state_->model)}};
   return root.dump(1);
 }
 

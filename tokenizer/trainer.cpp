@@ -14,7 +14,8 @@ using Pair = std::pair<int32_t, int32_t>;
 
 struct PairHash {
   size_t operator()(Pair pair) const {
-    return std::hash<uint64_t>{}((static_cast<uint64_t>(pair.first) << 32 | static_cast<uint32_t>(pair.second)) * 0x9E3779B97F4A7C15u);
+    return std::hash<uint64_t>{}((static_cast<uint64_t>(pair.first) << 32 | static_cast<uint32_t>(pair.second)) *
+                                 0x9E3779B97F4A7C15u);
   }
 };
 
@@ -32,7 +33,9 @@ struct Occurrences {
 struct Candidate {
   int64_t count;
   Pair pair;
-  bool operator<(const Candidate& other) const { return count != other.count ? count < other.count : pair > other.pair; }
+  bool operator<(const Candidate& other) const {
+    return count != other.count ? count < other.count : pair > other.pair;
+  }
 };
 
 class Learner {
@@ -72,7 +75,8 @@ class Learner {
     size_t bytes = 0;
     for (const auto& [word, count] : words) bytes += word.size();
     if (bytes > std::numeric_limits<int32_t>::max())
-      throw TokenizerError("the texts have " + std::to_string(bytes) + " bytes of distinct words, too many to learn a tokenizer from: "
+      throw TokenizerError("the texts have " + std::to_string(bytes) +
+                           " bytes of distinct words, too many to learn a tokenizer from: "
                            "give at most 2 GiB");
     symbols_.reserve(bytes);
     std::array<int32_t, 256> byte_id;
@@ -80,7 +84,8 @@ class Learner {
     for (const auto& [word, count] : words) {
       const auto start = static_cast<int32_t>(symbols_.size()), end = start + static_cast<int32_t>(word.size());
       for (int32_t at = start; at < end; ++at)
-        symbols_.push_back({byte_id[static_cast<unsigned char>(word[at - start])], at > start ? at - 1 : -1, at + 1 < end ? at + 1 : -1, count});
+        symbols_.push_back({byte_id[static_cast<unsigned char>(word[at - start])], at > start ? at - 1 : -1,
+                            at + 1 < end ? at + 1 : -1, count});
       for (int32_t at = start; at + 1 < end; ++at) change(at, +1);
     }
   }
@@ -138,7 +143,8 @@ class Learner {
 
 std::shared_ptr<const Bpe> learn_bpe(const WordCounts& words, int size) { return Learner(words, size).run(); }
 
-Tokenizer Tokenizer::train(const std::vector<std::string>& texts, int vocab_size, const std::vector<std::string>& special_tokens) {
+Tokenizer Tokenizer::train(const std::vector<std::string>& texts, int vocab_size,
+                           const std::vector<std::string>& special_tokens) {
   auto special = special_tokens;
   std::sort(special.begin(), special.end());
   special.erase(std::unique(special.begin(), special.end()), special.end());
@@ -160,7 +166,8 @@ Tokenizer Tokenizer::train(const std::vector<std::string>& texts, int vocab_size
       words.emplace(word, 1);
   };
   for (const auto& text : texts)
-    cuts.split(text, [&](std::string_view rest) { pre_tokenizer.split(rest, count); }, [](int32_t) {});
+    cuts.split(
+        text, [&](std::string_view rest) { pre_tokenizer.split(rest, count); }, [](int32_t) {});
 
   auto model = learn_bpe(words, vocab_size - static_cast<int>(special.size()));
   Tokenizer tokenizer(std::make_shared<State>(std::move(model), pre_tokenizer, AddedTokens()));
