@@ -1,0 +1,120 @@
+#include "runtime/training_step.h"
+
+#include <cmath>
+#include <limits>
+
+#include "device/ops.h"
+
+namespace trm {
+namespace {
+
+Batch empty_batch(const Model& model, int64_t batch) {
+  const int64_t S = model.config().seq_len;
+  const Device device = model.device();
+  return {Tensor::zeros({batch, S}, DType::int32, device), Tensor::zeros({batch, S}, DType::int32, device), Tensor::zeros({batch}, DType::int32, device)};
+}
+
+}  // namespace
+
+MetricsReading divide_metrics(const std::vector<float>& sums, double total_rows) {
+  MetricsReading m;
+  m.rows = sums[Metric::rows];
+  const double none = std::numeric_limits<double>::quiet_NaN();
+  const auto per_row = [&](int slot) { return m.rows > 0 ? sums[slot] / m.rows : none; };
+  const auto per_total = [&](int slot) { return total_rows > 0 ? sums[slot] / total_rows : none; };
+  m.accuracy = per_row(Metric::accuracy);
+  m.exact_accuracy = per_row(Metric::exact_accuracy);
+  m.q_halt_accuracy = per_row(Metric::q_halt_accuracy);
+  m.steps = per_row(Metric::steps);
+  m.lm_loss = per_total(Metric::lm_loss);
+  m.q_halt_loss = per_total(Metric::q_halt_loss);
+  m.q_continue_loss = per_total(Metric::q_continue_loss);
+  m.tokens = sums[Metric::valid_tokens];
+  return m;
+}
+
+TrainingStep::TrainingStep(Model& model, OptimizerState& optimizer, const Options& options)
+    : model_(model), optimizer_(optimizer), options_(options), backend_(Backend::of(model.device())), arena_(std::make_shared<Arena>(model.device())),
+      carry_(Carry::initial(model, options.batch)), staged_{empty_batch(model, options.batch), empty_batch(model, options.batch)},
+      incoming_(empty_batch(model, options.batch)), metrics_(Tensor::zeros({Metric::count}, DType::float32, model.device())) {
+  const bool puzzles = model.config().puzzle_emb_ndim > 0;
+  if (puzzles) {
+    const int64_t rows = options.batch * options.accumulation;
+    puzzle_.rows = Tensor::zeros({rows, model.config().puzzle_emb_ndim}, DType::float32, model.device());
+    puzzle_.ids = Tensor::zeros({rows}, DType::int32, model.device());
+  }
+  micro_steps_.resize(puzzles ? options.accumulation : 1);
+}
+
+TrainingStep::~TrainingStep() {
+  for (const auto& finished : uploads_)
+    if (finished) finished();
+}
+
+void TrainingStep::execute(Recorded& recorded, const std::function<void()>& work) {
+  const ArenaScope scope(arena_);
+  if (recorded.graph) {
+    recorded.graph->replay();
+  } else if (options_.compile && recorded.warm) {
+    recorded.graph = backend_.capture(work);
+    recorded.graph->replay();
+  } else {
+    work();
+    recorded.warm = true;
+  }
+}
+
+void TrainingStep::micro_step(int place) {
+  StepOptions step;
+  step.training = true;
+  step.grad_scale = 1.0f / (static_cast<float>(options_.batch) * static_cast<float>(options_.accumulation));
+  step.seed = options_.seed;
+  const StepResult result = supervision_step(model_, carry_, incoming_, optimizer_.counters(), step, metrics_);
+  if (!result.puzzle_gradient) return;
+  const int64_t B = options_.batch;
+  puzzle_.rows.rows(place * B, B).copy_from(result.puzzle_gradient);
+  puzzle_.ids.rows(place * B, B).copy_from(carry_.data.puzzle_identifiers);
+}
+
+bool TrainingStep::run(const int32_t* inputs, const int32_t* labels, const int32_t* puzzle_identifiers) {
+  Batch& staged = staged_[parity_];
+  const auto first = backend_.upload(staged.inputs, inputs);
+  const auto second = backend_.upload(staged.labels, labels);
+  const auto third = backend_.upload(staged.puzzle_identifiers, puzzle_identifiers);
+  if (uploads_[1 - parity_]) uploads_[1 - parity_]();
+  uploads_[parity_] = [first, second, third] { first(), second(), third(); };
+  parity_ = 1 - parity_;
+  incoming_.inputs.copy_from(staged.inputs);
+  incoming_.labels.copy_from(staged.labels);
+  incoming_.puzzle_identifiers.copy_from(staged.puzzle_identifiers);
+
+  const int place = pending_;
+  execute(micro_steps_[micro_steps_.size() > 1 ? place : 0], [&] { micro_step(place); });
+  micro_batches_ += 1;
+  if (++pending_ < options_.accumulation) return false;
+  pending_ = 0;
+  execute(update_, [&] {
+    const Tensor& table = model_.puzzle_table();
+    optimizer_.update(model_.parameters(), table ? &puzzle_ : nullptr, table ? &table : nullptr);
+  });
+  return true;
+}
+
+MetricsReading TrainingStep::read_metrics() {
+  const auto sums = metrics_.to_vector<float>();
+  metrics_.fill_zero();
+  const double rows = micro_batches_ * static_cast<double>(options_.batch);
+  micro_batches_ = 0;
+  return divide_metrics(sums, rows);
+}
+
+std::map<std::string, Tensor> TrainingStep::pending_state() const {
+  std::map<std::string, Tensor> state{{"gradients", model_.parameters().gradients()}, {"metrics", metrics_}};
+  if (puzzle_.rows) {
+    state["puzzle_gradients"] = puzzle_.rows;
+    state["puzzle_ids"] = puzzle_.ids;
+  }
+  return state;
+}
+
+}  // namespace trm

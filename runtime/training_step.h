@@ -1,0 +1,81 @@
+#pragma once
+#include <functional>
+#include <memory>
+#include <string>
+
+#include "device/arena.h"
+#include "device/backend.h"
+#include "device/rules.h"
+#include "model/act.h"
+#include "optimizer/optimizer.h"
+
+namespace trm {
+
+/// Sums since the last read, divided as model.md says ("Loss and metrics").
+struct MetricsReading {
+  double rows = 0;  // that halted and have a valid label; the next five are means over them, NaN where there are none
+  double accuracy = 0, exact_accuracy = 0, q_halt_accuracy = 0, steps = 0;
+  double lm_loss = 0, q_halt_loss = 0, q_continue_loss = 0;  // per row of all batches (evaluation: per counted row)
+  double tokens = 0;                                         // valid labels seen
+};
+
+/// The whole training step on one device: supervision step, backward, and at every `accumulation`-th call the optimizer. Memory comes from an arena of its
+/// own at stable addresses; where the device captures, the two halves are recorded once and replayed (DISABLE_COMPILE turns that off, with equal bits).
+class TrainingStep {
+ public:
+  struct Options {
+    int64_t batch = 1;
+    int accumulation = 1;
+    uint64_t seed = 0;
+    bool compile = false;  // see compile_rule
+  };
+  TrainingStep(Model& model, OptimizerState& optimizer, const Options& options);
+  ~TrainingStep();
+
+  /// One micro-batch from host memory (Backend::allocate_host where uploads shall overlap): inputs, labels int32 [B, S], puzzle identifiers int32 [B]. The memory
+  /// may be reused after the next call of run. Returns true when the optimizer stepped.
+  bool run(const int32_t* inputs, const int32_t* labels, const int32_t* puzzle_identifiers);
+
+  /// Waits for the device, reads the sums and clears them.
+  MetricsReading read_metrics();
+  /// lr, grad_norm, … of the last optimizer step (Control::*) and the counters (Counter::*); waits for the device.
+  std::vector<float> control() const { return optimizer_.control().to_vector<float>(); }
+  std::vector<int64_t> counters() const { return optimizer_.counters().to_vector<int64_t>(); }
+
+  Carry& carry() { return carry_; }
+  /// Micro-batches since the last optimizer step; set when resuming.
+  int pending() const { return pending_; }
+  /// What a resumed run needs besides model, optimizer and carry: gradients and puzzle gradients of pending micro-batches, by name.
+  std::map<std::string, Tensor> pending_state() const;
+  void set_pending(int pending) { pending_ = pending; }
+  bool captured() const { return update_.graph != nullptr; }
+
+ private:
+  void micro_step(int place);
+  /// A piece of work that is run eagerly once, then recorded and replayed where compile is on.
+  struct Recorded {
+    bool warm = false;
+    std::unique_ptr<Graph> graph;
+  };
+  void execute(Recorded& recorded, const std::function<void()>& work);
+
+  Model& model_;
+  OptimizerState& optimizer_;
+  Options options_;
+  Backend& backend_;
+  std::shared_ptr<Arena> arena_;
+  Carry carry_;
+  Batch staged_[2], incoming_;
+  std::function<void()> uploads_[2];
+  int parity_ = 0, pending_ = 0;
+  Tensor metrics_;                // f32 [Metric::count]
+  PuzzleGradients puzzle_;        // [accumulation · B, ndim], [accumulation · B]
+  std::vector<Recorded> micro_steps_;  // one per place among the accumulated micro-batches with puzzle embeddings, else one
+  Recorded update_;
+  double micro_batches_ = 0;  // since the metrics were read
+};
+
+/// Divides raw sums. `total_rows`: rows over which the losses are averaged.
+MetricsReading divide_metrics(const std::vector<float>& sums, double total_rows);
+
+}  // namespace trm
