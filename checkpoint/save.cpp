@@ -1,0 +1,116 @@
+#include <algorithm>
+
+#include "checkpoint/atomic_file.h"
+#include "checkpoint/digest.h"
+#include "checkpoint/file_driver.h"
+#include "checkpoint/hdf5.h"
+#include "checkpoint/layout.h"
+
+namespace trm::checkpoint {
+namespace {
+
+void require_name(const std::string& name) {
+  bool good = name.find('/') != std::string::npos && name.find('\0') == std::string::npos &&
+              !name.starts_with(std::string(layout::notes) + "/");
+  for (size_t start = 0; good && start <= name.size();) {
+    const size_t end = std::min(name.find('/', start), name.size());
+    const std::string part = name.substr(start, end - start);
+    good = !part.empty() && part != "." && part != "..";
+    start = end + 1;
+  }
+  if (!good) throw Error("'" + name + "' is not an array name of the form group/name");
+}
+
+void require_whole(const Checkpoint& checkpoint) {
+  if (checkpoint.config_yaml.empty()) throw Error("it has no config");
+  for (const auto& [name, array] : checkpoint.arrays) {
+    require_name(name);
+    if (array.bytes.size() != static_cast<size_t>(array.count()) * element_size(array.type))
+      throw Error("array '" + name + "' has " + std::to_string(array.bytes.size()) + " bytes, which is not its shape");
+    if (array.shape.size() > H5S_MAX_RANK) throw Error("array '" + name + "' has too many dimensions");
+  }
+}
+
+/// An upper estimate; what is not used is given back.
+uint64_t bytes_needed(const Checkpoint& checkpoint) {
+  constexpr uint64_t fixed = 64 << 10, an_array = 1 << 10;
+  uint64_t bytes = fixed + checkpoint.config_yaml.size() + checkpoint.tokenizer_json.size();
+  for (const auto& [key, note] : checkpoint.notes) bytes += an_array + key.size() + note.size();
+  for (const auto& [name, array] : checkpoint.arrays) bytes += array.bytes.size() + an_array + 4 * name.size();
+  return bytes;
+}
+
+uint64_t write_array(hid_t file, const std::string& name, const Array& array) {
+  const std::vector<hsize_t> shape(array.shape.begin(), array.shape.end());
+  const Handle space = checked(
+      shape.empty() ? H5Screate(H5S_SCALAR) : H5Screate_simple(static_cast<int>(shape.size()), shape.data(), nullptr),
+      name);
+  const Handle links = checked(H5Pcreate(H5P_LINK_CREATE), name);
+  check(H5Pset_create_intermediate_group(links, 1), name);
+  const Handle creation = checked(H5Pcreate(H5P_DATASET_CREATE), name);
+  check(H5Pset_obj_track_times(creation, false), name);
+  check(H5Pset_fill_time(creation, H5D_FILL_TIME_NEVER), name);
+  const hid_t type = file_type(array.type);
+  const Handle dataset = checked(H5Dcreate2(file, name.c_str(), type, space, links, creation, H5P_DEFAULT), name);
+  const uint64_t hash = hash_bytes(array.bytes);
+  write_hash(dataset, layout::array_hash, hash);
+  if (!array.bytes.empty()) check(H5Dwrite(dataset, type, H5S_ALL, H5S_ALL, H5P_DEFAULT, array.bytes.data()), name);
+  return hash;
+}
+
+void write_notes(hid_t file, const Checkpoint& checkpoint) {
+  const Handle group = checked(H5Gcreate2(file, layout::notes, H5P_DEFAULT, H5P_DEFAULT, H5P_DEFAULT), "notes");
+  for (const auto& [key, note] : checkpoint.notes) write_text(group, key, note);
+}
+
+void write_contents(hid_t file, const Checkpoint& checkpoint, const FileAccess& access) {
+  write_text(file, layout::format, layout::format_name);
+  write_number(file, layout::version, format_version);
+  write_number(file, layout::step, checkpoint.step);
+  write_text(file, layout::config, checkpoint.config_yaml);
+  if (!checkpoint.tokenizer_json.empty()) write_text(file, layout::tokenizer, checkpoint.tokenizer_json);
+  write_notes(file, checkpoint);
+  std::map<std::string, ArrayDigest> arrays;
+  for (const auto& [name, array] : checkpoint.arrays) {
+    arrays[name] = {array.type, array.shape, write_array(file, name, array)};
+    if (access.error) return;
+  }
+  write_hash(file, layout::metadata_hash, hash_metadata(format_version, checkpoint, arrays));
+}
+
+void write_hdf5(const Checkpoint& checkpoint, FileAccess& access) {
+  const Handle creation = checked(H5Pcreate(H5P_FILE_CREATE), "creating");
+  check(H5Pset_obj_track_times(creation, false), "creating");
+  const Handle list = checked(H5Pcreate(H5P_FILE_ACCESS), "creating");
+  // The format of HDF5 1.8: every tool reads it, and all of its metadata lies under checksums.
+  check(H5Pset_libver_bounds(list, H5F_LIBVER_V18, H5F_LIBVER_V18), "creating");
+  use_file(list, access);
+  Handle file = checked(H5Fcreate("checkpoint", H5F_ACC_TRUNC, creation, list), "creating");
+  write_contents(file, checkpoint, access);
+  check(H5Fflush(file, H5F_SCOPE_GLOBAL), "writing");
+}
+
+}  // namespace
+
+void save(const Checkpoint& checkpoint, const std::filesystem::path& file) {
+  try {
+    require_whole(checkpoint);
+  } catch (const Error& error) {
+    throw Error("cannot save '" + file.string() + "': " + error.what());
+  }
+  TemporaryFile temporary(file);
+  temporary.reserve(bytes_needed(checkpoint));
+  FileAccess access{.descriptor = temporary.descriptor()};
+  std::string reason;
+  try {
+    const Hdf5Session session;
+    write_hdf5(checkpoint, access);
+  } catch (const Error& error) {
+    reason = error.what();
+  }
+  if (access.error) temporary.fail(access.error, "writing");
+  if (!reason.empty()) throw Error("cannot save '" + file.string() + "': " + reason);
+  temporary.commit();
+}
+
+}  // namespace trm::checkpoint
