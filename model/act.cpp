@@ -6,7 +6,7 @@
 namespace trm {
 namespace {
 
-void take_incoming(const Model& model, Carry& carry, const Batch& incoming) {
+void take_incoming(const Model& model, Carry& carry, const DeviceBatch& incoming) {
   for (size_t i = 0; i < carry.latents.size(); ++i) ops::reset_rows(carry.halted, model.initial_latents()[i], carry.latents[i]);
   ops::select_rows(carry.halted, incoming.inputs, carry.data.inputs);
   ops::select_rows(carry.halted, incoming.labels, carry.data.labels);
@@ -55,7 +55,7 @@ HeadLoss head_loss(const Model& model, const Tensor& z, const Tensor& labels, co
 
 }  // namespace
 
-StepResult supervision_step(const Model& model, Carry& carry, const Batch& incoming, Tensor& counters, const StepOptions& options, Tensor& metrics) {
+StepResult supervision_step(const Model& model, Carry& carry, const DeviceBatch& incoming, Tensor& counters, const StepOptions& options, Tensor& metrics) {
   const ModelConfig& c = model.config();
   take_incoming(model, carry, incoming);
 

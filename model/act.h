@@ -26,6 +26,6 @@ struct StepResult {
 /// One supervision step with adaptive computation (ACT; HRM arXiv 2506.21734 §2, TRM arXiv 2510.04871): halted rows take their row of `incoming` and fresh
 /// latents, the model runs once, rows halt, the loss and metrics (f32 [Metric::count], added to) are computed; in training the gradients are added to the parameters'.
 /// The carry is updated in place. Nothing is read back to the host. counters: i64 [Counter::count].
-StepResult supervision_step(const Model& model, Carry& carry, const Batch& incoming, Tensor& counters, const StepOptions& options, Tensor& metrics);
+StepResult supervision_step(const Model& model, Carry& carry, const DeviceBatch& incoming, Tensor& counters, const StepOptions& options, Tensor& metrics);
 
 }  // namespace trm

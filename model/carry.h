@@ -8,7 +8,7 @@
 namespace trm {
 
 /// One batch on the device. inputs, labels i32 [B, S]; puzzle_identifiers i32 [B].
-struct Batch {
+struct DeviceBatch {
   Tensor inputs, labels, puzzle_identifiers;
 };
 
@@ -17,7 +17,7 @@ struct Carry {
   std::vector<Tensor> latents;
   Tensor steps;   // i32 [B]
   Tensor halted;  // boolean [B]
-  Batch data;
+  DeviceBatch data;
 
   /// Every row halted: the first step takes the whole batch.
   static Carry initial(const Model& model, int64_t batch);

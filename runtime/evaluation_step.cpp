@@ -9,7 +9,7 @@ EvaluationStep::EvaluationStep(const Model& model, int64_t batch)
 StepResult EvaluationStep::run(const int32_t* inputs, const int32_t* labels, const int32_t* puzzle_identifiers, bool keep) {
   const Device device = model_.device();
   const int64_t S = model_.config().seq_len;
-  const Batch batch{Tensor::from_bytes(inputs, {batch_, S}, DType::int32, device), Tensor::from_bytes(labels, {batch_, S}, DType::int32, device),
+  const DeviceBatch batch{Tensor::from_bytes(inputs, {batch_, S}, DType::int32, device), Tensor::from_bytes(labels, {batch_, S}, DType::int32, device),
                     Tensor::from_bytes(puzzle_identifiers, {batch_}, DType::int32, device)};
   Carry carry = Carry::initial(model_, batch_);
   StepResult result;

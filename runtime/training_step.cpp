@@ -8,7 +8,7 @@
 namespace trm {
 namespace {
 
-Batch empty_batch(const Model& model, int64_t batch) {
+DeviceBatch empty_batch(const Model& model, int64_t batch) {
   const int64_t S = model.config().seq_len;
   const Device device = model.device();
   return {Tensor::zeros({batch, S}, DType::int32, device), Tensor::zeros({batch, S}, DType::int32, device), Tensor::zeros({batch}, DType::int32, device)};
@@ -77,7 +77,7 @@ void TrainingStep::micro_step(int place) {
 }
 
 bool TrainingStep::run(const int32_t* inputs, const int32_t* labels, const int32_t* puzzle_identifiers) {
-  Batch& staged = staged_[parity_];
+  DeviceBatch& staged = staged_[parity_];
   const auto first = backend_.upload(staged.inputs, inputs);
   const auto second = backend_.upload(staged.labels, labels);
   const auto third = backend_.upload(staged.puzzle_identifiers, puzzle_identifiers);

@@ -65,7 +65,7 @@ class TrainingStep {
   Backend& backend_;
   std::shared_ptr<Arena> arena_;
   Carry carry_;
-  Batch staged_[2], incoming_;
+  DeviceBatch staged_[2], incoming_;
   std::function<void()> uploads_[2];
   int parity_ = 0, pending_ = 0;
   Tensor metrics_;                // f32 [Metric::count]

@@ -9,7 +9,7 @@ namespace {
 
 class GoldenEvaluation : public GoldenTest {};
 
-Batch evaluation_batch(const GoldenFile& file, Device device) {
+DeviceBatch evaluation_batch(const GoldenFile& file, Device device) {
   return {file.int_tensor("eval/batch/inputs", device), file.int_tensor("eval/batch/labels", device), file.int_tensor("eval/batch/puzzle_identifiers", device)};
 }
 
@@ -19,7 +19,7 @@ TEST_P(GoldenEvaluation, EverySupervisionStep) {
   const auto model = file.model(device(), DType::float32);
   Carry carry = Carry::initial(*model, file.batch_size());
   Tensor counters = Tensor::zeros({Counter::count}, DType::int64, device());
-  const Batch batch = evaluation_batch(file, device());
+  const DeviceBatch batch = evaluation_batch(file, device());
   StepOptions options;
   options.keep_logits = true;
   for (int step = 0; step < model->config().halt_max_steps; ++step) {

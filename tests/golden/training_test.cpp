@@ -5,7 +5,7 @@
 namespace trm::testing {
 namespace {
 
-Batch read_batch(const GoldenFile& file, const std::string& group, Device device) {
+DeviceBatch read_batch(const GoldenFile& file, const std::string& group, Device device) {
   return {file.int_tensor(group + "/inputs", device), file.int_tensor(group + "/labels", device), file.int_tensor(group + "/puzzle_identifiers", device)};
 }
 
