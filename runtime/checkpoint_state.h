@@ -1,0 +1,74 @@
+#pragma once
+// A run's state to and from a checkpoint (checkpoint/README.md). Array names: model/<parameter>, ema/<parameter>, optimizer/{exp_avg,exp_avg_sq}/<parameter>,
+// optimizer/counters, carry/<name>, rng/seed, loader/cursor, run/evaluations, and in the middle of an accumulated step accumulation/….
+#include <cstdint>
+#include <filesystem>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "checkpoint/checkpoint.h"
+#include "data/cursor.h"
+#include "model/model.h"
+#include "runtime/training_step.h"
+#include "settings/stored.h"
+
+namespace trm {
+
+/// The host copy of a tensor; bfloat16 is stored as float32, which holds it exactly.
+checkpoint::Array to_array(const Tensor& tensor);
+/// Overwrites a tensor. Throws checkpoint::Error naming `name` where the shapes or types differ.
+void copy_array(const checkpoint::Array& array, const Tensor& to, const std::string& name);
+
+/// What a run is besides model, optimizer and carry.
+struct RunPosition {
+  Cursor cursor;
+  int64_t evaluations = 0;  // intervals of evaluation that have passed
+};
+
+/// Everything that resuming needs. Waits for the device. The caller adds config, tokenizer and notes.
+checkpoint::Checkpoint capture_run(const Model& model, OptimizerState& optimizer, TrainingStep& step, uint64_t seed, const RunPosition& position);
+
+/// Puts it back: afterwards the run goes on as if it had never stopped. Throws checkpoint::Error naming what is missing or of another shape.
+RunPosition restore_run(const checkpoint::Checkpoint& checkpoint, const std::string& file, Model& model, OptimizerState& optimizer, TrainingStep& step);
+
+/// A model's weights by parameter name, from a checkpoint of ours or from one that PyTorch wrote, with the configuration that goes with it.
+struct StoredModel {
+  std::filesystem::path file;
+  int64_t step = 0;
+  bool imported = false;  // a PyTorch state dict
+  bool ema = false;       // the weights are the moving average
+  std::map<std::string, checkpoint::Array> arrays;
+  std::string tokenizer_json;  // empty where there is none
+  std::optional<StoredSettings> stored;  // of an imported one: from the all_config.yaml beside it, if there is one
+};
+
+/// `file_or_folder`: step_<n>.h5, a run's folder (its best, else its newest), or a PyTorch file. `prefer_ema`: the moving average where the run kept one.
+/// Throws checkpoint::Error, SettingsError.
+StoredModel read_model(const std::filesystem::path& file_or_folder, bool prefer_ema);
+
+struct LoadOptions {
+  std::optional<DType> dtype;      // unset: the configuration's
+  bool prefer_ema = true;
+  std::optional<int64_t> seq_len;  // where neither configuration nor dataset tells it (imported checkpoints)
+};
+
+/// A model to generate from.
+struct LoadedModel {
+  std::unique_ptr<Model> model;
+  Settings settings;
+  DataMetadata data;
+  std::filesystem::path file;
+  int64_t step = 0;
+  bool imported = false, ema = false;
+  std::string tokenizer_json;      // empty where there is none
+  std::vector<std::string> notes;  // to be said once: precision, what was guessed
+};
+
+/// As read_model, made on a device without gradients. An imported checkpoint needs the all_config.yaml of its run beside it; its sizes come from its tensors, seq_len
+/// and pad_id from the datasets of that configuration where they are there. Throws checkpoint::Error, SettingsError, DeviceError.
+LoadedModel load_model(const std::filesystem::path& file_or_folder, Device device, const LoadOptions& options = {});
+
+}  // namespace trm

@@ -1,0 +1,90 @@
+#include "runtime/model_settings.h"
+
+#include <limits>
+#include <map>
+#include <stdexcept>
+
+#include "settings/error.h"
+
+namespace trm {
+namespace {
+
+int known(const std::optional<int64_t>& value, const char* name, int64_t least) {
+  if (!value) throw SettingsError(std::string(name) + " is not known: the configuration does not hold it, and no dataset was given to read it from");
+  if (*value < least || *value > std::numeric_limits<int>::max())
+    throw SettingsError(std::string(name) + ": got " + std::to_string(*value) + ", takes an integer of at least " + std::to_string(least));
+  return static_cast<int>(*value);
+}
+
+Variant variant_of(const std::string& name) {
+  static const std::map<std::string, Variant> variants = {{"trm", Variant::trm},
+                                                          {"trm_singlez", Variant::trm_singlez},
+                                                          {"trm_hier6", Variant::trm_hier6},
+                                                          {"hrm", Variant::hrm},
+                                                          {"transformers_baseline", Variant::transformers_baseline}};
+  return variants.at(name);
+}
+
+PositionEncoding positions_of(const std::string& name) {
+  return name == "rope" ? PositionEncoding::rope : name == "learned" ? PositionEncoding::learned : PositionEncoding::none;
+}
+
+}  // namespace
+
+ModelConfig model_config(const Settings& settings, const DataMetadata& data) {
+  const ArchSettings& arch = settings.arch;
+  ModelConfig c;
+  c.variant = variant_of(arch.name);
+  c.hidden_size = arch.hidden_size;
+  c.num_heads = arch.num_heads;
+  c.expansion = arch.expansion;
+  c.H_cycles = arch.H_cycles;
+  c.L_cycles = arch.L_cycles;
+  c.H_layers = arch.H_layers;
+  c.L_layers = arch.L_layers;
+  c.pos_encodings = positions_of(arch.pos_encodings);
+  c.rope_theta = arch.rope_theta;
+  c.rms_norm_eps = static_cast<float>(arch.rms_norm_eps);
+  c.puzzle_emb_ndim = arch.puzzle_emb_ndim;
+  c.puzzle_emb_len = arch.puzzle_emb_len;
+  c.mlp_t = arch.mlp_t;
+  c.causal = arch.causal;
+  c.q_position = arch.q_position == "last" ? QPosition::last : QPosition::first;
+  c.no_ACT_continue = arch.no_ACT_continue;
+  c.halt_max_steps = arch.halt_max_steps;
+  c.halt_exploration_prob = static_cast<float>(arch.halt_exploration_prob);
+  c.loss = arch.loss_type == "softmax_cross_entropy" ? LossKind::softmax : LossKind::stablemax;
+  c.forward_dtype = parse_dtype(arch.forward_dtype);
+  c.seq_len = known(data.seq_len, "seq_len", 1);
+  c.vocab_size = known(data.vocab_size, "vocab_size", 1);
+  c.num_puzzle_identifiers = arch.puzzle_emb_ndim > 0 ? known(data.num_puzzle_identifiers, "num_puzzle_identifiers", 1)
+                                                      : static_cast<int>(data.num_puzzle_identifiers.value_or(1));
+  c.pad_id = static_cast<int>(data.pad_id.value_or(0));
+  try {
+    c.validate();
+  } catch (const std::invalid_argument& error) {
+    throw SettingsError(error.what());
+  }
+  return c;
+}
+
+OptimizerSettings optimizer_settings(const Settings& settings, int64_t total_steps) {
+  OptimizerSettings o;
+  o.kind = settings.optimizer == "adam_atan2" ? ops::Optimizer::adam_atan2 : ops::Optimizer::adamw;
+  o.adam.beta1 = o.plan.beta1 = static_cast<float>(settings.beta1);
+  o.adam.beta2 = o.plan.beta2 = static_cast<float>(settings.beta2);
+  o.adam.weight_decay = static_cast<float>(settings.weight_decay);
+  o.adam.ema_rate = static_cast<float>(settings.ema_rate);
+  o.plan.lr = static_cast<float>(settings.lr);
+  o.plan.puzzle_lr = static_cast<float>(settings.puzzle_emb_lr);
+  o.plan.min_ratio = static_cast<float>(settings.lr_min_ratio);
+  o.plan.warmup_steps = settings.lr_warmup_steps;
+  o.plan.total_steps = total_steps;
+  o.plan.grad_clip_norm = static_cast<float>(settings.grad_clip_norm.value_or(0));
+  o.plan.frozen = settings.freeze_weights;
+  o.puzzle_weight_decay = static_cast<float>(settings.puzzle_emb_weight_decay);
+  o.ema = settings.ema && !settings.freeze_weights;
+  return o;
+}
+
+}  // namespace trm
