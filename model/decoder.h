@@ -1,0 +1,39 @@
+#pragma once
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <vector>
+
+#include "device/arena.h"
+#include "device/backend.h"
+#include "model/model.h"
+
+namespace trm {
+
+/// Next-token logits of a language model, position by position. Tokens are placed from position 0 as in training, never left-padded.
+class Decoder {
+ public:
+  virtual ~Decoder() = default;
+  /// Appends tokens and returns the logits f32 [V] that follow the last one. Throws std::length_error when the window would overflow.
+  virtual std::vector<float> feed(std::span<const int32_t> tokens) = 0;
+  /// Forgets all tokens.
+  virtual void reset() = 0;
+  virtual int64_t length() const = 0;
+  int64_t window() const { return window_; }
+
+ protected:
+  explicit Decoder(int64_t window) : window_(window) {}
+  void require_room(int64_t tokens) const;
+  int64_t window_;
+};
+
+/// Incremental and exact. In a causal recursion the state at a position depends only on earlier positions at the same depth (supervision step, H cycle, L call
+/// or H update, layer), so keys and values are kept per depth and a new token costs one position. One token's work is captured and replayed where
+/// `compile` is on. Throws std::invalid_argument for a model that is not causal.
+std::unique_ptr<Decoder> make_incremental_decoder(const Model& model, bool compile);
+
+/// Computes the whole window again for every token: the reference for the incremental one, and the only way for models that see the future (their
+/// window is padded to seq_len as in training).
+std::unique_ptr<Decoder> make_window_decoder(const Model& model);
+
+}  // namespace trm

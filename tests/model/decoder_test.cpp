@@ -1,0 +1,70 @@
+// Incremental decoding gives the window's logits, token by token and in pieces, on every device.
+#include "model/decoder.h"
+#include "tests/ops/harness.h"
+
+namespace trm::testing {
+namespace {
+
+ModelConfig small_config(DType dtype, PositionEncoding positions) {
+  ModelConfig c;
+  c.hidden_size = 48;
+  c.num_heads = 4;
+  c.expansion = 2;
+  c.H_cycles = 2;
+  c.L_cycles = 2;
+  c.L_layers = 2;
+  c.pos_encodings = positions;
+  c.causal = true;
+  c.halt_max_steps = 2;
+  c.loss = LossKind::softmax;
+  c.forward_dtype = dtype;
+  c.seq_len = 24;
+  c.vocab_size = 53;
+  return c;
+}
+
+class DecoderTest : public OpTest {
+ protected:
+  void expect_equal_logits(const ModelConfig& config) {
+    const Model model(config, device(), 7, false);
+    const auto tokens = random_integers(config.seq_len, 1, config.vocab_size, 3);
+    const auto window = make_window_decoder(model);
+    const auto incremental = make_incremental_decoder(model, Backend::of(device()).can_capture());
+    const double tolerance = dtype() == DType::float32 ? 1e-5 : 4e-2;
+    size_t fed = 0;
+    for (const size_t piece : {size_t{5}, size_t{1}, size_t{1}, size_t{1}, size_t{3}, size_t{1}, size_t{1}}) {
+      const std::span<const int32_t> part(tokens.data() + fed, piece);
+      const auto expected = window->feed(part);
+      EXPECT_LT(relative_error(incremental->feed(part), widen(expected)), tolerance) << "after token " << fed + piece;
+      fed += piece;
+    }
+    incremental->reset();
+    window->reset();
+    const std::span<const int32_t> all(tokens);
+    EXPECT_LT(relative_error(incremental->feed(all), widen(window->feed(all))), tolerance);
+    EXPECT_THROW(incremental->feed(all.first(1)), std::length_error);
+    EXPECT_THROW(window->feed(all.first(1)), std::length_error);
+  }
+};
+
+TEST_P(DecoderTest, Rope) { expect_equal_logits(small_config(dtype(), PositionEncoding::rope)); }
+TEST_P(DecoderTest, LearnedPositions) { expect_equal_logits(small_config(dtype(), PositionEncoding::learned)); }
+TEST_P(DecoderTest, PuzzlePrefix) {
+  ModelConfig config = small_config(dtype(), PositionEncoding::rope);
+  config.puzzle_emb_ndim = 96;
+  config.puzzle_emb_len = 3;
+  expect_equal_logits(config);
+}
+
+TEST_P(DecoderTest, RefusesModelsThatSeeTheFuture) {
+  ModelConfig config = small_config(dtype(), PositionEncoding::rope);
+  config.causal = false;
+  const Model model(config, device(), 7, false);
+  EXPECT_THROW(make_incremental_decoder(model, false), std::invalid_argument);
+  EXPECT_EQ(make_window_decoder(model)->feed(std::vector<int32_t>{1, 2, 3}).size(), 53u);
+}
+
+TRM_OP_SUITE(DecoderTest);
+
+}  // namespace
+}  // namespace trm::testing
