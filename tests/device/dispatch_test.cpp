@@ -1,0 +1,65 @@
+#include <set>
+
+#include "device/backend.h"
+#include "device/kernels.h"
+#include "device/ops.h"
+#include "tests/device/message.h"
+
+namespace trm::testing {
+namespace {
+
+/// Restores the settings of dispatch.
+struct KeepSettings {
+  DispatchSettings before = dispatch_settings();
+  ~KeepSettings() { dispatch_settings() = before; }
+};
+
+Tensor elsewhere(const Shape& shape) {
+  auto memory = std::make_shared<std::vector<float>>(static_cast<size_t>(shape.elements()));
+  return Tensor::wrap(memory->data(), shape, DType::float32, {DeviceKind::accelerator, 0}, memory);
+}
+
+TEST(Dispatch, TensorsOnTwoDevicesAreRefused) {
+  const Tensor here = Tensor::zeros({3}, DType::float32, cpu_device), there = elsewhere({3});
+  Tensor out = Tensor::zeros({3}, DType::float32, cpu_device);
+  const std::string message = message_of([&] { kernels::add(here, there, out); });
+  for (const std::string part : {"add", "two devices", "float32 [3] on cpu", "float32 [3] on accelerator"})
+    EXPECT_NE(message.find(part), std::string::npos) << message;
+}
+
+TEST(Dispatch, EveryOpIsNamedOnceAndServedOnTheCpu) {
+  Backend::of(cpu_device);
+  std::set<std::string> names;
+  for (const OpBase* op : OpBase::all()) {
+    EXPECT_TRUE(names.insert(op->name()).second) << op->name() << " twice";
+    const bool optional = std::string(op->name()) == "token_mixer" || std::string(op->name()) == "channel_mixer";
+    EXPECT_TRUE(op->native(DeviceKind::cpu) || optional) << op->name() << " has no cpu kernel";
+  }
+  EXPECT_TRUE(names.count("attention") && names.count("adamw"));
+}
+
+TEST(Dispatch, DisablingAnOpDoesNotTouchTheCpu) {
+  const KeepSettings keep;
+  dispatch_settings().disabled = {"add"};
+  EXPECT_TRUE(op_disabled("add"));
+  EXPECT_FALSE(op_disabled("add3"));
+  EXPECT_TRUE(kernels::add.native(DeviceKind::cpu));
+  const Tensor one = Tensor::from(std::vector<float>{1, 2}, {2});
+  EXPECT_EQ(ops::add(one, one).to_vector<float>(), (std::vector<float>{2, 4}));
+}
+
+TEST(Dispatch, CountsCallsBytesAndTime) {
+  const KeepSettings keep;
+  dispatch_settings().timing = true;
+  const auto& counts = kernels::add.counts(DeviceKind::cpu);
+  const uint64_t calls = counts.calls, bytes = counts.bytes, time = counts.nanoseconds, fallen = counts.fallback_calls;
+  const Tensor x = Tensor::zeros({1000}, DType::float32, cpu_device);
+  ops::add(x, x);
+  EXPECT_EQ(counts.calls, calls + 1);
+  EXPECT_EQ(counts.bytes, bytes + 12000);
+  EXPECT_GT(counts.nanoseconds, time);
+  EXPECT_EQ(counts.fallback_calls, fallen);
+}
+
+}  // namespace
+}  // namespace trm::testing

@@ -1,0 +1,91 @@
+#include "device/rules.h"
+
+#include <memory>
+#include <thread>
+
+#include "device/backend.h"
+#include "tests/device/environment.h"
+#include "tests/device/message.h"
+
+namespace trm::testing {
+namespace {
+
+constexpr Device cuda{DeviceKind::cuda, 0}, accelerator{DeviceKind::accelerator, 0};
+
+TEST(CompileRule, OnByDefaultOnCudaOnly) {
+  const WithEnvironment unset("DISABLE_COMPILE", std::nullopt);
+  EXPECT_TRUE(compile_rule(cuda).on);
+  EXPECT_FALSE(compile_rule(accelerator).on);
+  EXPECT_FALSE(compile_rule(cpu_device).on);
+  for (const Device device : {cuda, accelerator, cpu_device}) EXPECT_FALSE(compile_rule(device).reason.empty());
+  const auto fallen = compile_rule(cuda, "rope");
+  EXPECT_FALSE(fallen.on);
+  EXPECT_NE(fallen.reason.find("rope"), std::string::npos);
+  const WithEnvironment disabled("DISABLE_COMPILE", "1");
+  EXPECT_FALSE(compile_rule(cuda).on);
+  EXPECT_NE(compile_rule(cuda).reason.find("DISABLE_COMPILE"), std::string::npos);
+}
+
+/// Clears every variable of launchers, so that the machine's own environment does not matter.
+struct NoLauncher {
+  std::vector<std::unique_ptr<WithEnvironment>> cleared;
+  NoLauncher() {
+    for (const char* name :
+         {"LOCAL_RANK", "OMPI_COMM_WORLD_LOCAL_RANK", "MV2_COMM_WORLD_LOCAL_RANK", "MPI_LOCALRANKID", "PMI_RANK",
+          "PMIX_RANK", "WORLD_SIZE", "LOCAL_WORLD_SIZE", "OMPI_COMM_WORLD_SIZE", "MV2_COMM_WORLD_SIZE", "PMI_SIZE"})
+      cleared.push_back(std::make_unique<WithEnvironment>(name, std::nullopt));
+  }
+};
+
+TEST(Distributed, OneProcessOnly) {
+  const NoLauncher clean;
+  for (const Device device : {cuda, accelerator, cpu_device}) EXPECT_NO_THROW(refuse_distributed(device));
+  {
+    const WithEnvironment rank("LOCAL_RANK", "0"), world("WORLD_SIZE", "1");
+    EXPECT_NO_THROW(refuse_distributed(cuda)) << "a launcher that starts one process";
+    EXPECT_NE(message_of([] { refuse_distributed(accelerator); }).find("not supported on the accelerator"),
+              std::string::npos);
+  }
+  {
+    const WithEnvironment rank("LOCAL_RANK", "0"), world("WORLD_SIZE", "2");
+    EXPECT_NE(message_of([] { refuse_distributed(cuda); }).find("LOCAL_RANK=0"), std::string::npos);
+  }
+  const WithEnvironment rank("OMPI_COMM_WORLD_LOCAL_RANK", "1");
+  EXPECT_NE(message_of([] { refuse_distributed(cpu_device); }).find("OMPI_COMM_WORLD_LOCAL_RANK=1"), std::string::npos);
+}
+
+TEST(LoaderRule, FollowsTheDevice) {
+  const int cores = std::max(1u, std::thread::hardware_concurrency());
+  EXPECT_EQ(loader_rule(accelerator, std::nullopt, std::nullopt).workers, 0);
+  EXPECT_EQ(loader_rule(cuda, std::nullopt, std::nullopt).workers, std::min(4, cores));
+  EXPECT_EQ(loader_rule(cpu_device, 1, std::nullopt).workers, 1);
+  EXPECT_EQ(loader_rule(cpu_device, 100000, std::nullopt).workers, cores) << "no more than the machine has";
+  EXPECT_TRUE(loader_rule(cuda, std::nullopt, std::nullopt).pinned);
+  EXPECT_FALSE(loader_rule(cuda, std::nullopt, false).pinned);
+  EXPECT_FALSE(loader_rule(cpu_device, std::nullopt, true).pinned);
+}
+
+TEST(LoaderRule, WarnsOfWhatHasNoEffect) {
+  const auto pinned = loader_rule(accelerator, 0, true);
+  EXPECT_FALSE(pinned.pinned);
+  ASSERT_EQ(pinned.warnings.size(), 1u);
+  EXPECT_NE(pinned.warnings[0].find("pin_memory=True"), std::string::npos);
+  const auto busy = loader_rule(accelerator, 3, std::nullopt);
+  EXPECT_EQ(busy.workers, 3);
+  ASSERT_EQ(busy.warnings.size(), 1u);
+  EXPECT_NE(busy.warnings[0].find("num_workers=3"), std::string::npos);
+  EXPECT_TRUE(loader_rule(accelerator, 2, false).warnings.empty());
+  EXPECT_TRUE(loader_rule(cuda, 2, true).warnings.empty());
+}
+
+TEST(PrecisionRule, Bfloat16WhereTheDeviceHasIt) {
+  EXPECT_EQ(precision_rule(cpu_device, DType::float32).dtype, DType::float32);
+  EXPECT_FALSE(precision_rule(cpu_device, DType::float32).note);
+  const auto rule = precision_rule(cpu_device, DType::bfloat16);
+  const bool native = Backend::of(cpu_device).supports(DType::bfloat16);
+  EXPECT_EQ(rule.dtype, native ? DType::bfloat16 : DType::float32);
+  EXPECT_EQ(rule.note.has_value(), !native);
+}
+
+}  // namespace
+}  // namespace trm::testing
