@@ -1,12 +1,14 @@
 #include "settings/apply.h"
 
 #include <algorithm>
+#include <cctype>
 
 #include "settings/error.h"
 #include "settings/interpolate.h"
 #include "settings/keys.h"
 #include "settings/nearest.h"
 #include "settings/scalars.h"
+#include "settings/validate.h"
 
 namespace trm {
 namespace {
@@ -80,12 +82,33 @@ struct Applier {
   }
 };
 
+bool names(const std::string& message, const std::string& key) {
+  const auto part = [](char c) { return std::isalnum(static_cast<unsigned char>(c)) || c == '_' || c == '.'; };
+  for (auto at = message.find(key); at != std::string::npos; at = message.find(key, at + 1)) {
+    const auto end = at + key.size();
+    if ((at == 0 || !part(message[at - 1])) && (end == message.size() || !part(message[end]))) return true;
+  }
+  return false;
+}
+
 }  // namespace
 
 void apply_tree(const Node& tree, Settings& settings, DataMetadata& data, std::vector<std::string>& warnings) {
   Applier applier{tree, settings, data, warnings};
   for (const auto& [name, value] : tree.entries) applier.apply(name, value);
   applier.settle();
+}
+
+void validate_tree(const Node& tree, const Settings& settings) {
+  try {
+    validate(settings);
+  } catch (const SettingsError& error) {
+    std::string origins;
+    for (const Key& key : keys())
+      if (const Node* node = tree.find(key.path); node && names(error.what(), key.path))
+        origins += (origins.empty() ? " (" : ", ") + key.path + " is set in " + node->origin;
+    throw SettingsError(error.what() + origins + (origins.empty() ? "" : ")"));
+  }
 }
 
 void unknown_override(const std::string& path, const std::string& got) {

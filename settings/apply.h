@@ -12,6 +12,9 @@ namespace trm {
 /// the tree said otherwise. Throws SettingsError for a wrong type or a value out of range.
 void apply_tree(const Node& tree, Settings& settings, DataMetadata& data, std::vector<std::string>& warnings);
 
+/// validate(), whose message then also says where the tree got the keys that it names.
+void validate_tree(const Node& tree, const Settings& settings);
+
 /// Throws SettingsError for an unknown key; `got` is the text given for it.
 [[noreturn]] void unknown_override(const std::string& path, const std::string& got);
 

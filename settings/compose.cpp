@@ -109,7 +109,7 @@ LoadedSettings load_settings(const LoadRequest& request) {
   for (const Override& item : values) item.reset ? reset(tree, item) : set(tree, item.key, *item.value);
   DataMetadata data;
   apply_tree(tree, loaded.settings, data, loaded.warnings);
-  validate(loaded.settings);
+  validate_tree(tree, loaded.settings);
   for (std::string& doubt : doubts(loaded.settings)) loaded.warnings.push_back(std::move(doubt));
   return loaded;
 }

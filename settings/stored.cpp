@@ -5,7 +5,6 @@
 #include "settings/apply.h"
 #include "settings/keys.h"
 #include "settings/scalars.h"
-#include "settings/validate.h"
 #include "settings/yaml_reader.h"
 
 namespace trm {
@@ -56,8 +55,9 @@ std::string to_yaml(const Settings& settings, const DataMetadata& data) {
 
 StoredSettings settings_from_yaml(const std::string& text, const std::string& name) {
   StoredSettings stored;
-  apply_tree(parse_yaml(text, name), stored.settings, stored.data, stored.warnings);
-  validate(stored.settings);
+  const Node tree = parse_yaml(text, name);
+  apply_tree(tree, stored.settings, stored.data, stored.warnings);
+  validate_tree(tree, stored.settings);
   return stored;
 }
 
