@@ -1,0 +1,86 @@
+#include "build_dataset/options.h"
+
+#include <charconv>
+#include <cmath>
+
+#include "build_dataset/command_line.h"
+
+namespace trm {
+
+void add_common_options(cxxopts::Options& options, int max_length, const std::string& train_split) {
+  options.add_options()  //
+      ("input-file", "file to read; several may follow one another", cxxopts::value<std::vector<std::string>>(),
+       "F…")                                                                 //
+      ("output-dir", "folder to write", cxxopts::value<std::string>(), "D")  //
+      ("tokenizer",
+       "tokenizer.json, a folder with one, or a folder with vocab.json + merges.txt; without it one is learned",
+       cxxopts::value<std::string>(), "FILE|FOLDER")                                                     //
+      ("vocab-size", "size of a learned tokenizer (default: 4096)", cxxopts::value<std::string>(), "N")  //
+      ("max-length", "tokens an example", cxxopts::value<std::string>()->default_value(std::to_string(max_length)),
+       "N")  //
+      ("train-split", "share for training, the first one", cxxopts::value<std::string>()->default_value(train_split),
+       "R")                                              //
+      ("force", "replace a dataset under --output-dir")  //
+      ("h,help", "print this");
+  options.parse_positional({"input-file"});
+  options.positional_help("");
+  options.custom_help("--input-file F… --output-dir D [options]");
+  options.show_positional_help();
+}
+
+cxxopts::ParseResult parse_options(cxxopts::Options& options, const std::string& subcommand, int argc, char** argv) {
+  const auto usage = [&](const std::string& what) {
+    return UsageError(what + "; see build_dataset " + subcommand + " --help");
+  };
+  try {
+    cxxopts::ParseResult result = options.parse(argc, argv);
+    if (result.count("help") > 0) return result;
+    for (const char* required : {"input-file", "output-dir"}) {
+      if (result.count(required) == 0) throw usage(std::string("--") + required + " is missing");
+    }
+    return result;
+  } catch (const cxxopts::exceptions::exception& error) {
+    throw usage(error.what());
+  }
+}
+
+int64_t integer_option(const cxxopts::ParseResult& result, const std::string& name, int64_t least, int64_t most) {
+  const std::string text = result[name].as<std::string>();
+  int64_t value = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+  if (error != std::errc() || end != text.data() + text.size() || value < least || value > most) {
+    throw UsageError("--" + name + " is '" + text + "'; an integer from " + std::to_string(least) + " to " +
+                     std::to_string(most) + " is needed");
+  }
+  return value;
+}
+
+double share_option(const cxxopts::ParseResult& result, const std::string& name) {
+  const std::string text = result[name].as<std::string>();
+  double value = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+  if (error != std::errc() || end != text.data() + text.size() || !(value > 0 && value <= 1)) {
+    throw UsageError("--" + name + " is '" + text + "'; a share above 0, at most 1 is needed");
+  }
+  return value;
+}
+
+std::vector<std::filesystem::path> input_files(const cxxopts::ParseResult& result) {
+  const auto& names = result["input-file"].as<std::vector<std::string>>();
+  return {names.begin(), names.end()};
+}
+
+TokenSource token_source(const cxxopts::ParseResult& result) {
+  TokenSource source;
+  if (result.count("tokenizer") > 0) {
+    if (result.count("vocab-size") > 0) {
+      throw UsageError("--vocab-size is for a learned tokenizer; leave it out with --tokenizer");
+    }
+    source.tokenizer = result["tokenizer"].as<std::string>();
+  } else if (result.count("vocab-size") > 0) {
+    source.vocab_size = static_cast<int>(integer_option(result, "vocab-size", 1, 1 << 24));
+  }
+  return source;
+}
+
+}  // namespace trm

@@ -1,0 +1,37 @@
+#pragma once
+// What the subcommands' options have in common.
+#include <cstdint>
+#include <filesystem>
+#include <stdexcept>
+#include <string>
+#include <vector>
+
+#include "data/token_source.h"
+
+namespace cxxopts {
+class Options;
+class ParseResult;
+}  // namespace cxxopts
+
+namespace trm {
+
+/// A command line that cannot be understood; the message names the option.
+struct UsageError : std::runtime_error {
+  using std::runtime_error::runtime_error;
+};
+
+/// --input-file (and what stands without an option), --output-dir, --tokenizer, --vocab-size, --max-length,
+/// --train-split, --force, --help, with these defaults.
+void add_common_options(cxxopts::Options& options, int max_length, const std::string& train_split);
+
+/// Parses; an unknown option, a missing value or a missing --input-file or --output-dir is a UsageError.
+/// With --help, nothing is required.
+cxxopts::ParseResult parse_options(cxxopts::Options& options, const std::string& subcommand, int argc, char** argv);
+
+/// Values by their option's name; a UsageError names the option and what it takes.
+int64_t integer_option(const cxxopts::ParseResult& result, const std::string& name, int64_t least, int64_t most);
+double share_option(const cxxopts::ParseResult& result, const std::string& name);
+std::vector<std::filesystem::path> input_files(const cxxopts::ParseResult& result);
+TokenSource token_source(const cxxopts::ParseResult& result);
+
+}  // namespace trm

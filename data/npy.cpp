@@ -1,0 +1,206 @@
+#include "data/npy.h"
+
+#include <fcntl.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <array>
+#include <bit>
+#include <cerrno>
+#include <cstring>
+#include <limits>
+
+#include "data/error.h"
+#include "data/files.h"
+#include "data/npy_header.h"
+
+static_assert(std::endian::native == std::endian::little, "the arrays are mapped as they lie in the file");
+
+namespace trm {
+namespace {
+
+constexpr std::string_view kMagic("\x93NUMPY", 6);
+
+[[noreturn]] void bad_file(const std::filesystem::path& path, const std::string& what) {
+  throw DataError(quoted(path) + " cannot be used: " + what);
+}
+
+struct Mapping {
+  std::shared_ptr<const unsigned char> bytes;
+  uint64_t size = 0;
+};
+
+Mapping map_file(const std::filesystem::path& path) {
+  const int file = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
+  if (file < 0) bad_file(path, std::strerror(errno));
+  struct stat status {};
+  const bool known = ::fstat(file, &status) == 0;
+  if (!known || !S_ISREG(status.st_mode)) {
+    ::close(file);
+    bad_file(path, "it is not a regular file");
+  }
+  const auto size = static_cast<uint64_t>(status.st_size);
+  if (size == 0) {
+    ::close(file);
+    bad_file(path, "it is empty");
+  }
+  void* bytes = ::mmap(nullptr, size, PROT_READ, MAP_SHARED, file, 0);
+  const int error = errno;
+  ::close(file);
+  if (bytes == MAP_FAILED) bad_file(path, std::string("it cannot be memory-mapped: ") + std::strerror(error));
+  return {std::shared_ptr<const unsigned char>(
+              static_cast<const unsigned char*>(bytes),
+              [size](const unsigned char* p) { ::munmap(const_cast<unsigned char*>(p), size); }),
+          size};
+}
+
+/// Bytes of one element; throws for whatever is not a little-endian integer.
+uint64_t element_bytes(const std::filesystem::path& path, const std::string& descr) {
+  static constexpr std::array<std::string_view, 12> known = {"|u1", "|i1", "<u1", "<i1", "<u2", "<i2",
+                                                             "<u4", "<i4", "<u8", "<i8", "u1",  "i1"};
+  for (const std::string_view type : known) {
+    if (descr == type) return static_cast<uint64_t>(type.back() - '0');
+  }
+  if (descr.starts_with('>')) bad_file(path, "its dtype '" + descr + "' is big-endian; save it with little-endian");
+  bad_file(path, "its dtype is '" + descr + "'; an integer dtype such as uint8, int32 or int64 is needed");
+}
+
+template <class T>
+void widen(const unsigned char* from, std::span<int64_t> out) {
+  for (size_t i = 0; i < out.size(); ++i) {
+    T value;
+    std::memcpy(&value, from + i * sizeof(T), sizeof(T));
+    out[i] = static_cast<int64_t>(value);
+  }
+}
+
+std::string header_text(const std::vector<uint64_t>& shape) {
+  std::string text = "{'descr': '<i4', 'fortran_order': False, 'shape': (";
+  for (const uint64_t extent : shape) text += std::to_string(extent) + ", ";
+  if (shape.size() > 1) text.resize(text.size() - 2);
+  if (shape.size() == 1) text.resize(text.size() - 1);
+  text += "), }";
+  // The data starts at a multiple of 64 bytes: 10 bytes of magic, version and length, the text, a newline.
+  text.append((64 - (10 + text.size() + 1) % 64) % 64, ' ');
+  return text + '\n';
+}
+
+}  // namespace
+
+NpyArray NpyArray::open(const std::filesystem::path& path) {
+  const Mapping file = map_file(path);
+  const unsigned char* bytes = file.bytes.get();
+  if (file.size < kMagic.size() || std::memcmp(bytes, kMagic.data(), kMagic.size()) != 0) {
+    bad_file(path, "it is not a .npy file (its first bytes are not \\x93NUMPY)");
+  }
+  if (file.size < 12) bad_file(path, "it is truncated within its header");
+  const unsigned major = bytes[6];
+  if (major < 1 || major > 3) bad_file(path, "its .npy format version " + std::to_string(major) + " is unknown");
+  const uint64_t length_at = 8;
+  const uint64_t header_at = major == 1 ? 10 : 12;
+  uint64_t header_length = bytes[length_at] | bytes[length_at + 1] << 8;
+  if (major > 1) header_length |= static_cast<uint64_t>(bytes[10]) << 16 | static_cast<uint64_t>(bytes[11]) << 24;
+  if (header_at + header_length > file.size) bad_file(path, "it is truncated within its header");
+
+  NpyHeader header;
+  try {
+    header = parse_npy_header({reinterpret_cast<const char*>(bytes) + header_at, header_length});
+  } catch (const std::invalid_argument& error) {
+    bad_file(path, error.what());
+  }
+  const uint64_t width = element_bytes(path, header.descr);
+  if (header.fortran_order && header.shape.size() > 1) {
+    bad_file(path, "it is in Fortran order; save it in C order (numpy.ascontiguousarray)");
+  }
+  uint64_t size = 1;
+  for (const uint64_t extent : header.shape) {
+    if (extent != 0 && size > std::numeric_limits<uint64_t>::max() / 8 / extent)
+      bad_file(path, "its shape is impossible");
+    size *= extent;
+  }
+  const uint64_t data_at = header_at + header_length;
+  if (file.size - data_at < size * width) {
+    bad_file(path, "it is truncated: " + std::to_string(size * width) + " bytes of data are announced, " +
+                       std::to_string(file.size - data_at) + " are there");
+  }
+
+  NpyArray array;
+  array.path_ = path;
+  array.dtype_ = header.descr;
+  array.shape_ = header.shape;
+  array.size_ = size;
+  array.data_ = std::shared_ptr<const unsigned char>(file.bytes, bytes + data_at);
+  return array;
+}
+
+void NpyArray::read(uint64_t first, std::span<int64_t> out) const {
+  if (first > size_ || out.size() > size_ - first) {
+    throw DataError(quoted(path_) + ": elements " + std::to_string(first) + "…" + std::to_string(first + out.size()) +
+                    " asked for, it has " + std::to_string(size_));
+  }
+  const bool is_signed = dtype_.find('i') != std::string::npos;
+  const int width = dtype_.back() - '0';
+  const unsigned char* from = data_.get() + first * static_cast<uint64_t>(width);
+  switch (width) {
+    case 1:
+      return is_signed ? widen<int8_t>(from, out) : widen<uint8_t>(from, out);
+    case 2:
+      return is_signed ? widen<int16_t>(from, out) : widen<uint16_t>(from, out);
+    case 4:
+      return is_signed ? widen<int32_t>(from, out) : widen<uint32_t>(from, out);
+    default:
+      return is_signed ? widen<int64_t>(from, out) : widen<uint64_t>(from, out);
+  }
+}
+
+std::vector<int64_t> NpyArray::read_all() const {
+  std::vector<int64_t> values(size_);
+  read(0, values);
+  return values;
+}
+
+NpyWriter::NpyWriter(const std::filesystem::path& path, const std::vector<uint64_t>& shape)
+    : path_(path), file_(std::fopen(path.c_str(), "wb"), &std::fclose) {
+  if (!file_) fail(std::strerror(errno));
+  for (const uint64_t extent : shape) expected_ *= extent;
+  const std::string text = header_text(shape);
+  const unsigned char start[] = {0x93,
+                                 'N',
+                                 'U',
+                                 'M',
+                                 'P',
+                                 'Y',
+                                 1,
+                                 0,
+                                 static_cast<unsigned char>(text.size() & 0xff),
+                                 static_cast<unsigned char>(text.size() >> 8)};
+  if (std::fwrite(start, 1, sizeof(start), file_.get()) != sizeof(start) ||
+      std::fwrite(text.data(), 1, text.size(), file_.get()) != text.size()) {
+    fail(std::strerror(errno));
+  }
+}
+
+void NpyWriter::append(std::span<const int32_t> values) {
+  if (std::fwrite(values.data(), sizeof(int32_t), values.size(), file_.get()) != values.size()) {
+    fail(std::strerror(errno));
+  }
+  written_ += values.size();
+}
+
+void NpyWriter::finish() {
+  if (written_ != expected_) {
+    fail(std::to_string(written_) + " elements for a shape of " + std::to_string(expected_));
+  }
+  if (std::fclose(file_.release()) != 0) fail(std::strerror(errno));
+}
+
+void NpyWriter::fail(const std::string& what) const { throw DataError("cannot write " + quoted(path_) + ": " + what); }
+
+void write_npy(const std::filesystem::path& path, std::span<const int32_t> values) {
+  NpyWriter writer(path, {values.size()});
+  writer.append(values);
+  writer.finish();
+}
+
+}  // namespace trm
