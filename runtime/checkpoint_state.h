@@ -34,6 +34,10 @@ checkpoint::Checkpoint capture_run(const Model& model, OptimizerState& optimizer
 /// Puts it back: afterwards the run goes on as if it had never stopped. Throws checkpoint::Error naming what is missing or of another shape.
 RunPosition restore_run(const checkpoint::Checkpoint& checkpoint, const std::string& file, Model& model, OptimizerState& optimizer, TrainingStep& step);
 
+/// Overwrites the model's weights by the arrays "model/…". Returns a note for the user where the puzzle table had another number of rows, else "". Throws
+/// checkpoint::Error naming `file` and what does not fit.
+std::string load_weights(const std::map<std::string, checkpoint::Array>& arrays, const std::string& file, Model& model);
+
 /// A model's weights by parameter name, from a checkpoint of ours or from one that PyTorch wrote, with the configuration that goes with it.
 struct StoredModel {
   std::filesystem::path file;

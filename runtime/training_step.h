@@ -47,7 +47,12 @@ class TrainingStep {
   int pending() const { return pending_; }
   /// What a resumed run needs besides model, optimizer and carry: gradients and puzzle gradients of pending micro-batches, by name.
   std::map<std::string, Tensor> pending_state() const;
-  void set_pending(int pending) { pending_ = pending; }
+  /// Micro-batches since the metrics were read: the divisor of the losses.
+  double micro_batches() const { return micro_batches_; }
+  void set_pending(int pending, double micro_batches) {
+    pending_ = pending;
+    micro_batches_ = micro_batches;
+  }
   bool captured() const { return update_.graph != nullptr; }
 
  private:
