@@ -1,0 +1,50 @@
+# Decides whether the CUDA backend is built, and how nvcc is called. Sets TRM_CUDA_BUILD.
+#   TRM_CUDA                 ON: needs nvcc; AUTO: where nvcc and an NVIDIA GPU are seen; OFF
+#   TRM_CUDA_ARCHITECTURES   80, 89, 90a ...: machine code; 90-virtual: PTX, which later GPUs compile at start
+set(TRM_CUDA_ARCHITECTURES "80;89;90a;90-virtual" CACHE STRING "GPU architectures the CUDA backend is compiled for")
+
+set(TRM_CUDA_BUILD OFF)
+if(TRM_CUDA STREQUAL "OFF")
+  return()
+endif()
+
+find_program(TRM_NVCC nvcc HINTS $ENV{CUDACXX} $ENV{CUDA_HOME}/bin $ENV{CUDA_PATH}/bin /usr/local/cuda/bin /opt/cuda/bin)
+if(NOT TRM_NVCC)
+  if(TRM_CUDA STREQUAL "AUTO")
+    message(STATUS "CUDA backend: off (no nvcc found; install the CUDA toolkit 12.4 or later, or set CUDA_HOME)")
+    return()
+  endif()
+  message(FATAL_ERROR "TRM_CUDA=${TRM_CUDA} needs the CUDA toolkit, and no nvcc was found; set CUDA_HOME, or TRM_CUDA=OFF")
+endif()
+if(TRM_CUDA STREQUAL "AUTO" AND NOT EXISTS /dev/nvidiactl AND NOT EXISTS /proc/driver/nvidia/version AND NOT EXISTS /dev/dxg)
+  message(STATUS "CUDA backend: off (no NVIDIA GPU seen; -DTRM_CUDA=ON builds it all the same)")
+  return()
+endif()
+
+set(CMAKE_CUDA_COMPILER ${TRM_NVCC})
+set(CMAKE_CUDA_ARCHITECTURES OFF)  # given as options below: the list may name 90a
+set(CMAKE_CUDA_RUNTIME_LIBRARY Static)
+enable_language(CUDA)
+if(NOT CMAKE_CUDA20_STANDARD_COMPILE_OPTION)  # not known to CMake before 3.26
+  set(CMAKE_CUDA20_STANDARD_COMPILE_OPTION -std=c++20)
+  set(CMAKE_CUDA20_EXTENSION_COMPILE_OPTION -std=c++20)
+endif()
+find_package(CUDAToolkit REQUIRED)
+
+set(TRM_CUDA_OPTIONS "")
+set(TRM_CUDA_HOPPER OFF)
+foreach(architecture ${TRM_CUDA_ARCHITECTURES})
+  if(architecture MATCHES "^([0-9]+)-virtual$")
+    list(APPEND TRM_CUDA_OPTIONS "-gencode=arch=compute_${CMAKE_MATCH_1},code=compute_${CMAKE_MATCH_1}")
+  else()
+    list(APPEND TRM_CUDA_OPTIONS "-gencode=arch=compute_${architecture},code=sm_${architecture}")
+  endif()
+  if(architecture STREQUAL "90a")
+    set(TRM_CUDA_HOPPER ON)
+  endif()
+endforeach()
+set(TRM_CUDA_BUILD ON)
+message(STATUS "CUDA backend: on (CUDA ${CUDAToolkit_VERSION}, architectures ${TRM_CUDA_ARCHITECTURES})")
+if(NOT TRM_CUDA_HOPPER)
+  message(STATUS "CUDA backend: without 90a the fused Hopper kernels are left out; H100 and H200 run slower")
+endif()

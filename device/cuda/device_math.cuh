@@ -1,0 +1,74 @@
+#pragma once
+// What every kernel file uses: element types, packs of 16 bytes, reductions, launch sizes.
+#include <cuda_bf16.h>
+#include <cuda_runtime.h>
+
+#include <algorithm>
+#include <cstdint>
+
+#include "device/cuda/check.h"
+#include "device/cuda/context.h"
+#include "device/tensor.h"
+
+namespace trm::cuda {
+
+inline constexpr int warp_size = 32;
+inline constexpr unsigned all_lanes = 0xffffffffu;
+
+__device__ __forceinline__ float to_float(float x) { return x; }
+__device__ __forceinline__ float to_float(__nv_bfloat16 x) { return __bfloat162float(x); }
+template <class T>
+__device__ __forceinline__ T from_float(float x) {
+  if constexpr (sizeof(T) == 2) return __float2bfloat16_rn(x);
+  else return x;
+}
+
+/// N elements that are loaded and stored together.
+template <class T, int N>
+struct alignas(sizeof(T) * N) Pack {
+  T v[N];
+};
+/// Elements in 16 bytes.
+template <class T>
+inline constexpr int pack_size = 16 / static_cast<int>(sizeof(T));
+
+__device__ __forceinline__ float warp_sum(float x) {
+#pragma unroll
+  for (int step = warp_size / 2; step > 0; step /= 2) x += __shfl_xor_sync(all_lanes, x, step);
+  return x;
+}
+
+/// Sum over the block, for all threads; `shared` holds one float a warp. Blocks are whole warps.
+__device__ __forceinline__ float block_sum(float x, float* shared) {
+  x = warp_sum(x);
+  const int warp = threadIdx.x / warp_size, warps = blockDim.x / warp_size;
+  __syncthreads();
+  if (threadIdx.x % warp_size == 0) shared[warp] = x;
+  __syncthreads();
+  float sum = 0;
+  for (int i = 0; i < warps; ++i) sum += shared[i];
+  return sum;
+}
+
+__device__ __forceinline__ float sigmoid(float x) { return 1.0f / (1.0f + __expf(-x)); }
+
+/// The elements, without the check of the dtype that Tensor::data makes (its bfloat16 is a host type).
+template <class T>
+T* elements(const Tensor& t) {
+  return static_cast<T*>(t.address());
+}
+
+/// Calls f.operator()<T>() with the device's element type of an activation.
+template <class F>
+void for_activation(const Tensor& t, F&& f) {
+  if (t.dtype() == DType::bfloat16) f.template operator()<__nv_bfloat16>();
+  else f.template operator()<float>();
+}
+
+inline unsigned blocks_for(int64_t items, int64_t per_block, int64_t most = 1 << 30) {
+  return static_cast<unsigned>(std::clamp<int64_t>((items + per_block - 1) / per_block, 1, most));
+}
+
+inline bool aligned16(const Tensor& t) { return reinterpret_cast<uintptr_t>(t.address()) % 16 == 0; }
+
+}  // namespace trm::cuda

@@ -1,0 +1,73 @@
+// Head and loss in chunks of rows: logits of a chunk, loss and gradient over them in place, then what the gradient gives x and the head. Rows of the chunk
+// are padded to 16 bytes, as vocabularies are often odd.
+#include "device/cuda/cross_entropy.cuh"
+#include "device/cuda/product.h"
+#include "device/cuda/registration.h"
+#include "device/kernels.h"
+
+namespace trm::cuda {
+namespace {
+
+constexpr const char* op = "linear_cross_entropy";
+constexpr int64_t most_chunk_bytes = int64_t{512} << 20;
+
+/// Rows of a chunk: as few chunks as fit the limit, equal up to a multiple of 128.
+int64_t chunk_rows(int64_t rows, int64_t row_bytes) {
+  const int64_t most = std::max<int64_t>(most_chunk_bytes / row_bytes, 128), chunks = (rows + most - 1) / most;
+  return std::min(rows, (rows / chunks + 127) / 128 * 128);
+}
+
+void linear_cross_entropy(const Tensor& x, const Weight& w, const Tensor& labels, const Tensor& scale, LossKind kind, Tensor& loss, Tensor& preds,
+                          Tensor* dx, Tensor* dw) {
+  const int64_t rows = labels.elements(), D = x.size(2), V = w.out();
+  if (rows == 0) return;
+  Context& context = context_of(x);
+  const auto width = static_cast<int64_t>(size_of(x.dtype())), ld = (V + 7) / 8 * 8, chunk = chunk_rows(rows, ld * width);
+  const Tensor logits = Tensor::empty({chunk, ld}, x.dtype(), x.device());
+  const Tensor inputs = x.reshape({rows, D}), input_gradients = dx ? dx->reshape({rows, D}) : Tensor();
+  for (int64_t first = 0; first < rows; first += chunk) {
+    const int64_t count = std::min(chunk, rows - first);
+    const Tensor part = inputs.rows(first, count);
+    multiply(context, op,
+             {.m = count,
+              .n = V,
+              .k = D,
+              .a = {part.address(), D},
+              .b = {w.value.address(), D, true},
+              .out = logits.address(),
+              .out_ld = ld,
+              .in_dtype = x.dtype(),
+              .out_dtype = x.dtype()});
+    loss_of_rows(context, op, logits,
+                 {count, V, ld, first, labels.size(1), elements<int32_t>(labels) + first, elements<float>(loss) + first, elements<int32_t>(preds) + first,
+                  nullptr, dx ? elements<float>(scale) : nullptr, false},
+                 kind);
+    if (!dx) continue;
+    multiply(context, op,
+             {.m = count,
+              .n = D,
+              .k = V,
+              .a = {logits.address(), ld},
+              .b = {w.value.address(), D},
+              .out = input_gradients.rows(first, count).address(),
+              .out_ld = D,
+              .in_dtype = x.dtype(),
+              .out_dtype = x.dtype()});
+    multiply(context, op,
+             {.m = V,
+              .n = D,
+              .k = count,
+              .a = {logits.address(), ld, true},
+              .b = {part.address(), D},
+              .out = dw->address(),
+              .out_ld = D,
+              .added = dw->address(),
+              .in_dtype = x.dtype()});
+  }
+}
+
+}  // namespace
+
+void register_linear_cross_entropy() { kernels::linear_cross_entropy.set(DeviceKind::cuda, linear_cross_entropy); }
+
+}  // namespace trm::cuda

@@ -1,0 +1,83 @@
+#include <cuda_runtime.h>
+
+#include <cstdlib>
+#include <string>
+
+#include "device/cuda/backend.h"
+#include "device/cuda/check.h"
+#include "device/cuda/registration.h"
+#include "device/errors.h"
+
+namespace trm::cuda {
+namespace {
+
+constexpr int least_capability = 80;
+
+std::string version(int number) { return std::to_string(number / 1000) + "." + std::to_string(number % 1000 / 10); }
+
+/// Why the runtime finds no device, in words that say what to do.
+std::string explain(cudaError_t result) {
+  int driver = 0, runtime = 0;
+  (void)cudaDriverGetVersion(&driver);
+  (void)cudaRuntimeGetVersion(&runtime);
+  if (result == cudaErrorInsufficientDriver && driver == 0) return "no NVIDIA driver is installed here";
+  if (result == cudaErrorInsufficientDriver || result == cudaErrorSystemDriverMismatch)
+    return "the NVIDIA driver is too old: it knows CUDA " + version(driver) + ", this build needs " + version(runtime) + "; install a newer driver";
+  if (const char* visible = std::getenv("CUDA_VISIBLE_DEVICES"); visible && result == cudaErrorNoDevice)
+    return "no NVIDIA GPU is visible: CUDA_VISIBLE_DEVICES is \"" + std::string(visible) + "\"";
+  if (result == cudaErrorNoDevice) return "no NVIDIA GPU was found";
+  return "the NVIDIA driver does not answer: " + std::string(cudaGetErrorString(result)) + " (" + cudaGetErrorName(result) + ")";
+}
+
+class CudaPlatform final : public Platform {
+ public:
+  CudaPlatform() { register_kernels(); }
+  DeviceKind kind() const override { return DeviceKind::cuda; }
+
+  std::vector<DeviceInfo> devices(std::string& why_not) override {
+    int count = 0, driver = 0;
+    if (const cudaError_t result = cudaGetDeviceCount(&count); result != cudaSuccess || count == 0) {
+      (void)cudaGetLastError();
+      why_not = explain(result == cudaSuccess ? cudaErrorNoDevice : result);
+      return {};
+    }
+    (void)cudaDriverGetVersion(&driver);
+    std::vector<DeviceInfo> usable;
+    for (int index = 0; index < count; ++index) {
+      cudaDeviceProp properties{};
+      TRM_CUDA(cudaGetDeviceProperties(&properties, index));
+      if (10 * properties.major + properties.minor < least_capability) {
+        why_not += (why_not.empty() ? "" : "; ") + std::string(properties.name) + " has compute capability " + std::to_string(properties.major) +
+                   "." + std::to_string(properties.minor) + ", needed is 8.0 or more";
+        continue;
+      }
+      DeviceInfo info;
+      info.device = {DeviceKind::cuda, index};
+      info.name = properties.name;
+      info.driver = "driver for CUDA " + version(driver);
+      info.memory_bytes = properties.totalGlobalMem;
+      info.gpu = true;
+      usable.push_back(std::move(info));
+    }
+    if (!usable.empty()) why_not.clear();
+    return usable;
+  }
+
+  std::unique_ptr<Backend> open(int index) override {
+    std::string why_not;
+    const auto all = devices(why_not);
+    for (const DeviceInfo& info : all)
+      if (info.device.index == index) return std::make_unique<CudaBackend>(info);
+    if (!all.empty())
+      why_not = "there " + std::string(all.size() == 1 ? "is 1 GPU" : "are " + std::to_string(all.size()) + " GPUs") + " that can be used, numbered from 0";
+    throw DeviceError("device " + to_string(Device{DeviceKind::cuda, index}) + " cannot be used: " + why_not);
+  }
+};
+
+}  // namespace
+}  // namespace trm::cuda
+
+extern "C" __attribute__((visibility("default"))) trm::Platform* trm_platform() {
+  static auto* platform = new trm::cuda::CudaPlatform;
+  return platform;
+}
