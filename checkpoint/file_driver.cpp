@@ -65,10 +65,11 @@ herr_t read_file(H5FD_t* file, H5FD_mem_t, hid_t, haddr_t address, size_t size, 
   return 0;
 }
 
-herr_t write_file(H5FD_t* file, H5FD_mem_t, hid_t, haddr_t address, size_t size, const void* buffer) {
+herr_t write_file(H5FD_t* file, H5FD_mem_t kind, hid_t, haddr_t address, size_t size, const void* buffer) {
   FileAccess& at = access(file);
   const auto* bytes = static_cast<const char*>(buffer);
   at.end = std::max<uint64_t>(at.end, address + size);
+  if (kind == H5FD_MEM_DRAW) at.raw[address] = size;
   while (size > 0 && !at.error) {
     const ssize_t put = ::pwrite(at.descriptor, bytes, std::min<size_t>(size, 1 << 30), static_cast<off_t>(address));
     if (put < 0 && errno == EINTR) continue;

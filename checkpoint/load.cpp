@@ -11,6 +11,7 @@
 #include "checkpoint/file_driver.h"
 #include "checkpoint/hdf5.h"
 #include "checkpoint/layout.h"
+#include "checkpoint/long_texts.h"
 #include "checkpoint/signature.h"
 
 namespace trm::checkpoint {
@@ -108,12 +109,14 @@ void require_format(hid_t file, uint64_t limit) {
   if (version > format_version)
     throw Error("it was written by a newer version of the program: its format version is " + std::to_string(version) +
                 ", this program reads up to " + std::to_string(format_version));
-  if (!has_attribute(file, layout::config))
-    throw Error("it has no config (attribute '" + std::string(layout::config) + "')");
 }
 
-void read_open(hid_t file, uint64_t limit, Checkpoint& checkpoint, const Keep& keep, const Take& take) {
+void read_open(hid_t file, const FileAccess& access, Checkpoint& checkpoint, const Keep& keep, const Take& take) {
+  const uint64_t limit = access.end;
   require_format(file, limit);
+  within("its long texts", [&] { check_long_texts(file, access); });
+  if (!within("its root group", [&] { return has_attribute(file, layout::config); }))
+    throw Error("it has no config (attribute '" + std::string(layout::config) + "')");
   within("its root group", [&] {
     checkpoint.step = read_number(file, layout::step);
     checkpoint.config_yaml = read_text(file, layout::config, limit);
@@ -151,7 +154,7 @@ Checkpoint read_file(int descriptor, const Keep& keep, const Take& take) {
     use_file(list, access);
     const Handle opened =
         within("its header", [&] { return checked(H5Fopen("checkpoint", H5F_ACC_RDONLY, list), "opening"); });
-    read_open(opened, access.end, checkpoint, keep, take);
+    read_open(opened, access, checkpoint, keep, take);
   } catch (const Error&) {
     if (access.error) throw Error("reading it failed: " + std::generic_category().message(access.error));
     throw;

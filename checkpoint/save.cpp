@@ -5,6 +5,7 @@
 #include "checkpoint/file_driver.h"
 #include "checkpoint/hdf5.h"
 #include "checkpoint/layout.h"
+#include "checkpoint/long_texts.h"
 
 namespace trm::checkpoint {
 namespace {
@@ -70,6 +71,7 @@ void write_contents(hid_t file, const Checkpoint& checkpoint, const FileAccess& 
   write_text(file, layout::config, checkpoint.config_yaml);
   if (!checkpoint.tokenizer_json.empty()) write_text(file, layout::tokenizer, checkpoint.tokenizer_json);
   write_notes(file, checkpoint);
+  seal_long_texts(file, access);
   std::map<std::string, ArrayDigest> arrays;
   for (const auto& [name, array] : checkpoint.arrays) {
     arrays[name] = {array.type, array.shape, write_array(file, name, array)};
