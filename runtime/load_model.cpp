@@ -66,12 +66,11 @@ void complete_imported(const StoredModel& stored, const LoadOptions& options, Lo
   data.num_puzzle_identifiers = rows_of(stored, puzzle_table);
   if (!data.num_puzzle_identifiers) data.num_puzzle_identifiers = 1;
   if (options.seq_len) data.seq_len = options.seq_len;
-  ModelConfig sizes;
-  sizes.hidden_size = loaded.settings.arch.hidden_size;
-  sizes.puzzle_emb_ndim = loaded.settings.arch.puzzle_emb_ndim;
-  sizes.puzzle_emb_len = loaded.settings.arch.puzzle_emb_len;
+  DataMetadata any_length = data;
+  any_length.seq_len = 1;
+  const int prefix = model_config(loaded.settings, any_length).prefix();
   for (const char* name : {position_table, sequence_mixer})
-    if (const auto positions = rows_of(stored, name); positions && !data.seq_len) data.seq_len = *positions - sizes.prefix();
+    if (const auto positions = rows_of(stored, name); positions && !data.seq_len) data.seq_len = *positions - prefix;
   fill_from_datasets(loaded.settings, data, loaded.tokenizer_json);
   if (!data.seq_len)
     throw SettingsError("'" + stored.file.string() + "' does not say for which sequence length it was trained, and no dataset of its configuration's data_paths is here; add the line " +

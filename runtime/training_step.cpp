@@ -3,6 +3,7 @@
 #include <cmath>
 #include <limits>
 
+#include "device/op.h"
 #include "device/ops.h"
 
 namespace trm {
@@ -55,12 +56,14 @@ void TrainingStep::execute(Recorded& recorded, const std::function<void()>& work
   const ArenaScope scope(arena_);
   if (recorded.graph) {
     recorded.graph->replay();
-  } else if (options_.compile && recorded.warm) {
+  } else if (options_.compile && recorded.warm && recorded.native) {
     recorded.graph = backend_.capture(work);
     recorded.graph->replay();
   } else {
+    const uint64_t before = fallback_calls();
     work();
     recorded.warm = true;
+    recorded.native = fallback_calls() == before;
   }
 }
 

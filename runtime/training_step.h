@@ -60,6 +60,7 @@ class TrainingStep {
   /// A piece of work that is run eagerly once, then recorded and replayed where compile is on.
   struct Recorded {
     bool warm = false;
+    bool native = true;  // nothing of it has fallen back to the cpu
     std::unique_ptr<Graph> graph;
   };
   void execute(Recorded& recorded, const std::function<void()>& work);

@@ -64,7 +64,7 @@ struct Settings {
   std::optional<int> checkpoint_interval;      // optimizer steps
   std::optional<int> keep_last_n_checkpoints;  // unset: all
   bool keep_best = true;                       // by exact_accuracy (puzzle), lm_loss (chat)
-  int log_interval = 1;                        // optimizer steps
+  std::optional<int> log_interval;             // optimizer steps; unset: each, but ten reads of a device a second
 
   double lr = 1e-4;
   double lr_min_ratio = 1.0;

@@ -1,0 +1,140 @@
+#include "pretrain/command_line.h"
+
+// Overrides have commas in them.
+#define CXXOPTS_VECTOR_DELIMITER '\0'
+#include <cxxopts.hpp>
+
+#include "settings/keys.h"
+
+namespace trm {
+namespace {
+
+cxxopts::Options make_options() {
+  cxxopts::Options options("pretrain", "Trains a tiny recursive reasoning model on dataset folders.");
+  options.add_options()                                                                                                          //
+      ("config-name", "configuration, also -cn: a name under the config folder, or a YAML file", cxxopts::value<std::string>(), "NAME")  //
+      ("config-path", "folder to look for configurations in first, also -cp", cxxopts::value<std::string>(), "DIR")                     //
+      ("device", "cuda, cuda:N, accelerator (mps, opencl) or cpu; otherwise chosen in this order", cxxopts::value<std::string>(), "X")  //
+      ("print-config", "print the composed configuration and stop")                                                              //
+      ("check-setup", "try device, forward, backward, optimizer, loader and a checkpoint round trip, and stop")                  //
+      ("list-devices", "list the devices and stop")                                                                              //
+      ("op-report", "print the table of ops and devices, with calls, bytes and time where there was training; json:FILE writes it there",
+       cxxopts::value<std::string>()->implicit_value(""), "json:FILE")                                                           //
+      ("help-config", "print every key of the configuration and stop")                                                           //
+      ("h,help", "print this")                                                                                                   //
+      ("overrides", "", cxxopts::value<std::vector<std::string>>());
+  options.parse_positional({"overrides"});
+  options.custom_help("[options]");
+  options.positional_help("[key=value…]");
+  return options;
+}
+
+/// Hydra's -cn and -cp, which are no single letters.
+std::string long_form(const std::string& argument) {
+  for (const auto& [from, to] : {std::pair{"-cn", "--config-name"}, std::pair{"-cp", "--config-path"}})
+    if (argument == from || argument.starts_with(std::string(from) + "=")) return to + argument.substr(3);
+  return argument;
+}
+
+/// What to say of an option that there is not: a key was meant, or the nearest one.
+std::string hint(const std::string& argument) {
+  const size_t start = argument.find_first_not_of('-');
+  if (start == std::string::npos) return "";
+  const std::string name = argument.substr(start, argument.find('=') - start);
+  if (find_key(name)) return "; a key of the configuration is written without dashes: " + name + "=…";
+  return "; see pretrain --help";
+}
+
+std::optional<std::string> text(const cxxopts::ParseResult& result, const std::string& name) {
+  if (result.count(name) == 0) return std::nullopt;
+  const std::string value = result[name].as<std::string>();
+  if (value.empty() && name != "op-report") throw UsageError("--" + name + " needs a value; see pretrain --help");
+  return value;
+}
+
+std::string quoted(const std::string& argument) {
+  if (!argument.empty() && argument.find_first_not_of("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-+=./:,@%") == std::string::npos) return argument;
+  std::string out = "'";
+  for (const char c : argument) out += c == '\'' ? std::string("'\\''") : std::string(1, c);
+  return out + "'";
+}
+
+/// The key that an override sets, "" for an option.
+std::string key_of(const std::string& argument) {
+  const size_t start = argument.find_first_not_of("+~");
+  const size_t equals = argument.find('=');
+  if (argument.starts_with("-") || start == std::string::npos) return "";
+  return argument.substr(start, equals == std::string::npos ? std::string::npos : equals - start);
+}
+
+}  // namespace
+
+CommandLine parse_command_line(int argc, const char* const* argv) {
+  CommandLine line;
+  std::vector<std::string> changed{argv[0]};
+  for (int i = 1; i < argc; ++i) {
+    line.arguments.push_back(argv[i]);
+    changed.push_back(long_form(argv[i]));
+  }
+  std::vector<const char*> pointers;
+  for (const std::string& argument : changed) pointers.push_back(argument.c_str());
+
+  cxxopts::Options options = make_options();
+  cxxopts::ParseResult result;
+  try {
+    result = options.parse(static_cast<int>(pointers.size()), pointers.data());
+  } catch (const cxxopts::exceptions::no_such_option&) {
+    for (const std::string& argument : changed) {
+      if (!argument.starts_with("-") || argument == "-" || argument == "--") continue;
+      const std::string name = argument.substr(argument.starts_with("--") ? 2 : 1);
+      const std::string bare = name.substr(0, name.find('='));
+      static const std::vector<std::string> known = {"config-name", "config-path", "device", "print-config", "check-setup", "list-devices",
+                                                     "op-report", "help-config", "h", "help"};
+      if (std::find(known.begin(), known.end(), bare) == known.end()) throw UsageError("unknown option " + argument + hint(argument));
+    }
+    throw;
+  } catch (const cxxopts::exceptions::exception& error) {
+    throw UsageError(std::string(error.what()) + "; see pretrain --help");
+  }
+  line.config_name = text(result, "config-name").value_or(line.config_name);
+  line.config_path = text(result, "config-path");
+  line.device = text(result, "device");
+  line.print_config = result.count("print-config") > 0;
+  line.check_setup = result.count("check-setup") > 0;
+  line.list_devices = result.count("list-devices") > 0;
+  line.help = result.count("help") > 0;
+  line.help_config = result.count("help-config") > 0;
+  if (const auto report = text(result, "op-report")) {
+    const std::string form = "json:";
+    if (!report->empty() && (!report->starts_with(form) || report->size() == form.size()))
+      throw UsageError("--op-report=" + *report + ": takes nothing, or =json:FILE");
+    line.op_report = report->empty() ? "" : report->substr(form.size());
+  }
+  if (result.count("overrides")) line.overrides = result["overrides"].as<std::vector<std::string>>();
+  return line;
+}
+
+std::string usage() {
+  return make_options().help() +
+         "\n"
+         "A key of the configuration is set by key=value (also +key=value), and goes back to its default by ~key; lists and maps in YAML form. --help-config lists them.\n"
+         "\nExamples:\n"
+         "  pretrain --config-name cfg_chat data_paths=[data/my-chat] run_name=first\n"
+         "  pretrain --config-name cfg_chat data_paths=[data/my-chat] run_name=first resume=auto     continue it\n"
+         "  pretrain arch=trm data_paths=\"[data/sudoku]\" arch.mlp_t=True arch.pos_encodings=none ema=True\n"
+         "  pretrain --config-name cfg_chat_fast --print-config\n"
+         "  pretrain --check-setup --device cuda\n"
+         "\nA run's folder is checkpoints/<project_name>/<run_name>, or checkpoint_path: all_config.yaml, metrics.jsonl and checkpoints step_<n>.h5.\n"
+         "Ctrl-C (SIGINT) or SIGTERM finishes the step, saves, and says how to continue; a second one stops at once.\n";
+}
+
+std::string resume_command(const std::string& program, const CommandLine& line, const std::string& folder) {
+  std::string command = quoted(program);
+  for (const std::string& argument : line.arguments) {
+    const std::string key = key_of(argument);
+    if (key != "resume" && key != "checkpoint_path") command += " " + quoted(argument);
+  }
+  return command + " " + quoted("checkpoint_path=" + folder) + " resume=auto";
+}
+
+}  // namespace trm
