@@ -1,0 +1,133 @@
+#include "device/cpu/attention_loops.h"
+
+#include <math.h>
+
+#include "device/cpu/vector_math.h"
+
+namespace trm::cpu::TRM_SIMD {
+namespace {
+
+TRM_INLINE int64_t seen(int64_t r, int64_t columns, int64_t visible, bool causal) {
+  return causal && visible + r < columns ? visible + r : columns;
+}
+
+/// Largest of n values.
+TRM_INLINE float largest_of(const float* x, int64_t n) {
+  float largest = -INFINITY;
+#pragma omp simd reduction(max : largest)
+  for (int64_t i = 0; i < n; ++i) largest = x[i] > largest ? x[i] : largest;
+  return largest;
+}
+
+/// x becomes e^(scale (x - largest)); returns the sum.
+TRM_INLINE float exponentials(float* x, int64_t n, float scale, float largest) {
+  float sum = 0;
+#pragma omp simd reduction(+ : sum)
+  for (int64_t i = 0; i < n; ++i) {
+    x[i] = exponential((x[i] - largest) * scale);
+    sum += x[i];
+  }
+  return sum;
+}
+
+template <class T>
+void softmax(float* scores, int64_t rows, int64_t columns, int64_t visible, bool causal, float scale, void* p,
+             float* lse) {
+  for (int64_t r = 0; r < rows; ++r) {
+    const int64_t n = seen(r, columns, visible, causal);
+    float* s = scores + r * columns;
+    T* to = static_cast<T*>(p) + r * columns;
+    const float largest = largest_of(s, n), sum = exponentials(s, n, scale, largest), factor = 1.0f / sum;
+#pragma omp simd
+    for (int64_t i = 0; i < n; ++i) store(to + i, s[i] * factor);
+    for (int64_t i = n; i < columns; ++i) store(to + i, 0.0f);
+    if (lse) lse[r] = scale * largest + logf(sum);
+  }
+}
+
+template <class T>
+void softmax_backward(const float* scores, const float* dp, int64_t rows, int64_t columns, int64_t visible, bool causal,
+                      float scale, const float* lse, const float* delta, void* p, void* ds) {
+  for (int64_t r = 0; r < rows; ++r) {
+    const int64_t n = seen(r, columns, visible, causal);
+    const float *s = scores + r * columns, *d = dp + r * columns;
+    T *weights = static_cast<T*>(p) + r * columns, *gradient = static_cast<T*>(ds) + r * columns;
+    const float row_lse = lse[r], row_delta = delta[r];
+#pragma omp simd
+    for (int64_t i = 0; i < n; ++i) {
+      const float weight = exponential(scale * s[i] - row_lse), g = scale * weight * (d[i] - row_delta);
+      store(weights + i, weight);
+      store(gradient + i, g);
+    }
+    for (int64_t i = n; i < columns; ++i) {
+      store(weights + i, 0.0f);
+      store(gradient + i, 0.0f);
+    }
+  }
+}
+
+template <class T>
+void row_dots(const void* a, const void* b, int64_t rows, int64_t stride, int64_t head_dim, float* delta) {
+  for (int64_t r = 0; r < rows; ++r) {
+    const T *x = static_cast<const T*>(a) + r * stride, *y = static_cast<const T*>(b) + r * stride;
+    float dot = 0;
+#pragma omp simd reduction(+ : dot)
+    for (int64_t d = 0; d < head_dim; ++d) dot += load(x + d) * load(y + d);
+    delta[r] = dot;
+  }
+}
+
+template <class T>
+void store_rows(const float* from, int64_t rows, int64_t head_dim, void* to, int64_t stride) {
+  for (int64_t r = 0; r < rows; ++r) {
+    T* row = static_cast<T*>(to) + r * stride;
+#pragma omp simd
+    for (int64_t d = 0; d < head_dim; ++d) store(row + d, from[r * head_dim + d]);
+  }
+}
+
+template <class T>
+void rotate(void* row, int64_t heads, int64_t head_dim, const float* cos, const float* sin, float sine_sign) {
+  const int64_t half = head_dim / 2;
+  for (int64_t head = 0; head < heads; ++head) {
+    T *low = static_cast<T*>(row) + head * head_dim, *high = low + half;
+#pragma omp simd
+    for (int64_t i = 0; i < half; ++i) {
+      const float x = load(low + i), y = load(high + i), sine = sine_sign * sin[i];
+      store(low + i, x * cos[i] - y * sine);
+      store(high + i, y * cos[i] + x * sine);
+    }
+  }
+}
+
+template <class T>
+void query(const void* q, const void* k, const void* v, int64_t positions, int64_t stride, int64_t head_dim,
+           float scale, float* scores, float* sum, void* out) {
+  const T *query = static_cast<const T*>(q), *keys = static_cast<const T*>(k), *values = static_cast<const T*>(v);
+  for (int64_t d = 0; d < head_dim; ++d) sum[d] = load(query + d);
+  for (int64_t j = 0; j < positions; ++j) {
+    const T* key = keys + j * stride;
+    float dot = 0;
+#pragma omp simd reduction(+ : dot)
+    for (int64_t d = 0; d < head_dim; ++d) dot += sum[d] * load(key + d);
+    scores[j] = dot;
+  }
+  const float factor = 1.0f / exponentials(scores, positions, scale, largest_of(scores, positions));
+  for (int64_t d = 0; d < head_dim; ++d) sum[d] = 0;
+  for (int64_t j = 0; j < positions; ++j) {
+    const T* value = values + j * stride;
+    const float weight = scores[j];
+#pragma omp simd
+    for (int64_t d = 0; d < head_dim; ++d) sum[d] += weight * load(value + d);
+  }
+  for (int64_t d = 0; d < head_dim; ++d) store(static_cast<T*>(out) + d, sum[d] * factor);
+}
+
+}  // namespace
+
+extern const AttentionLoops attention_loops{
+    {softmax<float>, softmax<uint16_t>},   {softmax_backward<float>, softmax_backward<uint16_t>},
+    {row_dots<float>, row_dots<uint16_t>}, {store_rows<float>, store_rows<uint16_t>},
+    {rotate<float>, rotate<uint16_t>},     {query<float>, query<uint16_t>}};
+
+}  // namespace trm::cpu::TRM_SIMD
