@@ -133,10 +133,9 @@ void build_chat(const ChatBuild& build, std::ostream& log) {
   const std::span<const Conversation> all = conversations.list;
   const uint64_t first = train_count(all.size(), build.train_split);
 
-  std::vector<std::string> special = build.tokens.tokenizer ? markers::chat() : markers::all();
-  special.push_back(markers::kEndOfText);  // a given tokenizer may lack it
-  if (!build.tokens.tokenizer) special.pop_back();
   const bool learned = !build.tokens.tokenizer;
+  std::vector<std::string> special = learned ? markers::all() : markers::chat();
+  if (!learned) special.push_back(markers::kEndOfText);  // behind the others where a given tokenizer lacks it
   const Tokenizer tokenizer = make_tokenizer(
       build.tokens, learned ? turn_texts(all.first(first), build.keep_system) : std::vector<std::string>(), special);
   log << "Tokenizer: " << (learned ? "learned from the training split" : build.tokens.tokenizer->string())

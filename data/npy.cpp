@@ -182,6 +182,7 @@ NpyWriter::NpyWriter(const std::filesystem::path& path, const std::vector<uint64
 }
 
 void NpyWriter::append(std::span<const int32_t> values) {
+  if (values.empty()) return;
   if (std::fwrite(values.data(), sizeof(int32_t), values.size(), file_.get()) != values.size()) {
     fail(std::strerror(errno));
   }
