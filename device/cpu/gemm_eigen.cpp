@@ -20,14 +20,10 @@ In widened(const Matrix& a, int64_t rows, int64_t columns, float* space) {
   return {space, rows, columns, Stride(columns, 1)};
 }
 
-}  // namespace
-
-void gemm(int64_t m, int64_t n, int64_t k, const Matrix& a, const Matrix& b, void* c, DType c_dtype, int64_t c_stride, bool accumulate) {
-  if (m == 0 || n == 0) return;
-  auto* space = static_cast<float*>(workspace(Workspace::products, static_cast<size_t>(m * k + k * n + m * n) * sizeof(float)));
-  const In x = widened(a, m, k, space), w = widened(b, k, n, space + m * k);
+/// c = x w in float32, then to where and what c is.
+void multiply(int64_t m, int64_t n, const In& x, const In& w, float* space, void* c, DType c_dtype, int64_t c_stride, bool accumulate) {
   const bool direct = c_dtype == DType::float32;
-  Out y(direct ? static_cast<float*>(c) : space + m * k + k * n, m, n, Eigen::OuterStride<>(direct ? c_stride : n));
+  Out y(direct ? static_cast<float*>(c) : space, m, n, Eigen::OuterStride<>(direct ? c_stride : n));
   if (direct && accumulate) y.noalias() += x * w;
   else y.noalias() = x * w;
   if (direct) return;
@@ -35,6 +31,31 @@ void gemm(int64_t m, int64_t n, int64_t k, const Matrix& a, const Matrix& b, voi
   for (int64_t i = 0; i < m; ++i)
     for (int64_t j = 0; j < n; ++j)
       narrow[i * c_stride + j] = bfloat16(y(i, j) + (accumulate ? static_cast<float>(narrow[i * c_stride + j]) : 0.0f));
+}
+
+float* space_for(int64_t elements) { return static_cast<float*>(workspace(Workspace::products, static_cast<size_t>(elements) * sizeof(float))); }
+
+}  // namespace
+
+void gemm(int64_t m, int64_t n, int64_t k, const Matrix& a, const Matrix& b, void* c, DType c_dtype, int64_t c_stride, bool accumulate) {
+  if (m == 0 || n == 0 || k == 0) return;
+  float* space = space_for(m * k + k * n + m * n);
+  multiply(m, n, widened(a, m, k, space), widened(b, k, n, space + m * k), space + m * k + k * n, c, c_dtype, c_stride, accumulate);
+}
+
+// The packed form is b [k, n] in float32.
+size_t packed_factor_bytes(int64_t k, int64_t n, DType) { return static_cast<size_t>(k * n) * sizeof(float); }
+
+void pack_factor(int64_t k, int64_t n, const Matrix& b, void* packed) {
+  auto* to = static_cast<float*>(packed);
+  const In from = widened(b, k, n, to);
+  if (from.data() != to) Out(to, k, n, Eigen::OuterStride<>(n)) = from;
+}
+
+void gemm_packed(int64_t m, int64_t n, int64_t k, const Matrix& a, const void* packed, void* c, DType c_dtype, int64_t c_stride, bool accumulate) {
+  if (m == 0 || n == 0 || k == 0) return;
+  float* space = space_for(m * k + m * n);
+  multiply(m, n, widened(a, m, k, space), In(static_cast<const float*>(packed), k, n, Stride(n, 1)), space + m * k, c, c_dtype, c_stride, accumulate);
 }
 
 }  // namespace trm::cpu

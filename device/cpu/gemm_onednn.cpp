@@ -1,7 +1,8 @@
 #include <omp.h>
 
 #include <dnnl.hpp>
-#include <memory>
+#include <map>
+#include <tuple>
 #include <unordered_map>
 
 #include "device/cpu/gemm.h"
@@ -13,6 +14,7 @@ namespace {
 
 using dnnl::memory;
 
+/// Strides of b are 0 where it is packed.
 struct Key {
   int64_t m, n, k, a_row, a_column, b_row, b_column, c_stride;
   int32_t threads;
@@ -35,6 +37,7 @@ struct Product {
   dnnl::matmul primitive;
   memory a, b, c, scratchpad;
   size_t scratchpad_bytes;
+  const void* b_address = nullptr;
 };
 
 const dnnl::engine& engine() {
@@ -44,10 +47,35 @@ const dnnl::engine& engine() {
 
 memory::data_type type_of(DType dtype) { return dtype == DType::bfloat16 ? memory::data_type::bf16 : memory::data_type::f32; }
 
+memory::desc strided(int64_t rows, int64_t columns, DType dtype, int64_t row_stride, int64_t column_stride) {
+  return {{rows, columns}, type_of(dtype), memory::dims{row_stride, column_stride}};
+}
+
+/// Primitives made while this lives run on so many threads.
+class Threads {
+ public:
+  explicit Threads(int threads) : before_(omp_get_max_threads()) { omp_set_num_threads(threads); }
+  ~Threads() { omp_set_num_threads(before_); }
+
+ private:
+  int before_;
+};
+
+/// The layout of a packed factor [k, n].
+const memory::desc& packed_layout(int64_t k, int64_t n, DType dtype) {
+  constexpr int64_t rows = 64;
+  thread_local std::map<std::tuple<int64_t, int64_t, DType>, memory::desc> layouts;
+  const auto found = layouts.find({k, n, dtype});
+  if (found != layouts.end()) return found->second;
+  const Threads one(1);
+  const memory::desc any({k, n}, type_of(dtype), memory::format_tag::any);
+  const dnnl::matmul::primitive_desc description(dnnl::matmul::desc(strided(rows, k, dtype, k, 1), any, strided(rows, n, dtype, n, 1)), engine());
+  return layouts.emplace(std::tuple(k, n, dtype), description.weights_desc()).first->second;
+}
+
 Product make_product(const Key& key) {
-  const memory::desc a({key.m, key.k}, type_of(key.in), memory::dims{key.a_row, key.a_column});
-  const memory::desc b({key.k, key.n}, type_of(key.in), memory::dims{key.b_row, key.b_column});
-  const memory::desc c({key.m, key.n}, type_of(key.out), memory::dims{key.c_stride, 1});
+  const memory::desc a = strided(key.m, key.k, key.in, key.a_row, key.a_column), c = strided(key.m, key.n, key.out, key.c_stride, 1);
+  const memory::desc b = key.b_row == 0 ? packed_layout(key.k, key.n, key.in) : strided(key.k, key.n, key.in, key.b_row, key.b_column);
   dnnl::primitive_attr attributes;
   attributes.set_scratchpad_mode(dnnl::scratchpad_mode::user);
   if (key.accumulate) {
@@ -55,13 +83,10 @@ Product make_product(const Key& key) {
     sum.append_sum(1.0f);
     attributes.set_post_ops(sum);
   }
-  const int threads = omp_get_max_threads();
-  omp_set_num_threads(key.threads);
+  const Threads threads(key.threads);
   const dnnl::matmul::primitive_desc description(dnnl::matmul::desc(a, b, c), attributes, engine());
-  Product product{dnnl::matmul(description), memory(a, engine(), nullptr), memory(b, engine(), nullptr), memory(c, engine(), nullptr),
-                  memory(description.scratchpad_desc(), engine(), nullptr), description.scratchpad_desc().get_size()};
-  omp_set_num_threads(threads);
-  return product;
+  return {dnnl::matmul(description), memory(a, engine(), nullptr), memory(b, engine(), nullptr), memory(c, engine(), nullptr),
+          memory(description.scratchpad_desc(), engine(), nullptr), description.scratchpad_desc().get_size()};
 }
 
 Product& product_of(const Key& key) {
@@ -70,10 +95,13 @@ Product& product_of(const Key& key) {
   return found != products.end() ? found->second : products.emplace(key, make_product(key)).first->second;
 }
 
+int threads_here() { return omp_in_parallel() ? 1 : omp_get_max_threads(); }
+
 void run(Product& product, const void* a, const void* b, void* c) {
   thread_local const dnnl::stream stream(engine());
   product.a.set_data_handle(const_cast<void*>(a));
-  product.b.set_data_handle(const_cast<void*>(b));
+  if (product.b_address != b) product.b.set_data_handle(const_cast<void*>(b));  // this also zeroes the padding of a packed factor, where there is some
+  product.b_address = b;
   product.c.set_data_handle(c);
   product.scratchpad.set_data_handle(workspace(Workspace::products, product.scratchpad_bytes));
   const dnnl_exec_arg_t arguments[] = {{DNNL_ARG_SRC, product.a.get()},
@@ -88,9 +116,22 @@ void run(Product& product, const void* a, const void* b, void* c) {
 
 void gemm(int64_t m, int64_t n, int64_t k, const Matrix& a, const Matrix& b, void* c, DType c_dtype, int64_t c_stride, bool accumulate) {
   if (m == 0 || n == 0 || k == 0) return;
-  const int threads = omp_in_parallel() ? 1 : omp_get_max_threads();
-  run(product_of({m, n, k, a.row_stride, a.column_stride, b.row_stride, b.column_stride, c_stride, threads, a.dtype, c_dtype, accumulate}), a.data,
+  run(product_of({m, n, k, a.row_stride, a.column_stride, b.row_stride, b.column_stride, c_stride, threads_here(), a.dtype, c_dtype, accumulate}), a.data,
       b.data, c);
+}
+
+void gemm_packed(int64_t m, int64_t n, int64_t k, const Matrix& a, const void* packed, void* c, DType c_dtype, int64_t c_stride, bool accumulate) {
+  if (m == 0 || n == 0 || k == 0) return;
+  run(product_of({m, n, k, a.row_stride, a.column_stride, 0, 0, c_stride, threads_here(), a.dtype, c_dtype, accumulate}), a.data, packed, c);
+}
+
+size_t packed_factor_bytes(int64_t k, int64_t n, DType dtype) { return packed_layout(k, n, dtype).get_size(); }
+
+void pack_factor(int64_t k, int64_t n, const Matrix& b, void* packed) {
+  const memory from(strided(k, n, b.dtype, b.row_stride, b.column_stride), engine(), const_cast<void*>(b.data));
+  const memory to(packed_layout(k, n, b.dtype), engine(), packed);
+  dnnl::stream stream(engine());
+  dnnl::reorder(from, to).execute(stream, const_cast<memory&>(from), const_cast<memory&>(to));
 }
 
 }  // namespace trm::cpu

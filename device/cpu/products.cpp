@@ -1,21 +1,27 @@
 #include "device/cpu/chunks.h"
 #include "device/cpu/cpu_platform.h"
-#include "device/cpu/gemm.h"
+#include "device/cpu/few_rows.h"
+#include "device/cpu/weight_product.h"
 #include "device/kernels.h"
 
 namespace trm::cpu {
 namespace {
 
-void pack_weight(const Tensor&, Tensor&, Tensor&, bool) {}
-
 void linear(const Tensor& x, const Weight& w, Tensor& y) {
-  gemm(x.size(0), w.out(), w.in(), row_major(x.address(), x.dtype(), w.in()), transposed(w.value.address(), x.dtype(), w.in()), y.address(), y.dtype(),
-       w.out(), false);
+  if (x.size(0) <= few_rows) return few_rows_linear(x, w, y);
+  const size_t size = size_of(x.dtype());
+  parallel_chunks(x.size(0), chunk_rows, [&](int64_t first, int64_t count) {
+    times_transposed_weight(count, row_major(offset_by(x.address(), first * w.in(), size), x.dtype(), w.in()), w,
+                            offset_by(y.address(), first * w.out(), size), y.dtype(), w.out());
+  });
 }
 
 void linear_backward_input(const Tensor& dy, const Weight& w, Tensor& dx, bool accumulate) {
-  gemm(dy.size(0), w.in(), w.out(), row_major(dy.address(), dy.dtype(), w.out()), row_major(w.value.address(), dy.dtype(), w.in()), dx.address(),
-       dx.dtype(), w.in(), accumulate);
+  const size_t size = size_of(dy.dtype());
+  parallel_chunks(dy.size(0), chunk_rows, [&](int64_t first, int64_t count) {
+    times_weight(count, row_major(offset_by(dy.address(), first * w.out(), size), dy.dtype(), w.out()), w,
+                 offset_by(dx.address(), first * w.in(), size), dx.dtype(), w.in(), accumulate);
+  });
 }
 
 void linear_backward_weight(const Tensor& dy, const Tensor& x, Tensor& dw) {
@@ -23,21 +29,22 @@ void linear_backward_weight(const Tensor& dy, const Tensor& x, Tensor& dw) {
   gemm(out, in, x.size(0), transposed(dy.address(), dy.dtype(), out), row_major(x.address(), x.dtype(), in), dw.address(), DType::float32, in, true);
 }
 
-/// y[b] = a x[b] for each b, [m, k] · [k, columns]
-void each_product(const Matrix& a, int64_t m, int64_t k, const Tensor& x, Tensor& y, bool accumulate) {
-  const int64_t columns = x.size(2);
+void token_linear(const Tensor& x, const Weight& w, Tensor& y) {
+  const int64_t width = x.size(2);
+  const size_t size = size_of(x.dtype());
   parallel_chunks(x.size(0), 1, [&](int64_t b, int64_t) {
-    gemm(m, columns, k, a, row_major(offset_by(x.address(), b * k * columns, size_of(x.dtype())), x.dtype(), columns),
-         offset_by(y.address(), b * m * columns, size_of(y.dtype())), y.dtype(), columns, accumulate);
+    weight_times(width, w, row_major(offset_by(x.address(), b * w.in() * width, size), x.dtype(), width),
+                 offset_by(y.address(), b * w.out() * width, size), y.dtype(), width);
   });
 }
 
-void token_linear(const Tensor& x, const Weight& w, Tensor& y) {
-  each_product(row_major(w.value.address(), x.dtype(), w.in()), w.out(), w.in(), x, y, false);
-}
-
 void token_linear_backward_input(const Tensor& dy, const Weight& w, Tensor& dx, bool accumulate) {
-  each_product(transposed(w.value.address(), dy.dtype(), w.in()), w.in(), w.out(), dy, dx, accumulate);
+  const int64_t width = dy.size(2);
+  const size_t size = size_of(dy.dtype());
+  parallel_chunks(dy.size(0), 1, [&](int64_t b, int64_t) {
+    transposed_weight_times(width, w, row_major(offset_by(dy.address(), b * w.out() * width, size), dy.dtype(), width),
+                            offset_by(dx.address(), b * w.in() * width, size), dx.dtype(), width, accumulate);
+  });
 }
 
 void token_linear_backward_weight(const Tensor& dy, const Tensor& x, Tensor& dw) {
@@ -49,10 +56,8 @@ void token_linear_backward_weight(const Tensor& dy, const Tensor& x, Tensor& dw)
 
 }  // namespace
 
-Backend::PackedBytes packed_bytes(int64_t, int64_t, DType, bool) { return {}; }
-
 void register_products() {
-  kernels::pack_weight.set(DeviceKind::cpu, pack_weight);
+  register_pack_weight();
   kernels::linear.set(DeviceKind::cpu, linear);
   kernels::linear_backward_input.set(DeviceKind::cpu, linear_backward_input);
   kernels::linear_backward_weight.set(DeviceKind::cpu, linear_backward_weight);

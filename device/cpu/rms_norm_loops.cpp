@@ -27,11 +27,11 @@ void rows(float* sum, const void* residual, int64_t rows, int64_t n, float eps, 
 }
 
 template <class T>
-void columns(float* sum, const void* residual, int64_t n, int64_t columns, float eps, void* y, float* rstd) {
+void columns(float* sum, const void* residual, int64_t n, int64_t columns, int64_t stride, float eps, void* y, float* rstd) {
   for (int64_t d = 0; d < columns; ++d) rstd[d] = 0;
   for (int64_t i = 0; i < n; ++i) {
     float* s = sum + i * columns;
-    const T* x = static_cast<const T*>(residual) + i * columns;
+    const T* x = static_cast<const T*>(residual) + i * stride;
 #pragma omp simd
     for (int64_t d = 0; d < columns; ++d) {
       s[d] += load(x + d);
@@ -43,7 +43,7 @@ void columns(float* sum, const void* residual, int64_t n, int64_t columns, float
   for (int64_t d = 0; d < columns; ++d) rstd[d] = 1.0f / sqrtf(rstd[d] / count + eps);
   for (int64_t i = 0; i < n; ++i) {
     const float* s = sum + i * columns;
-    T* out = static_cast<T*>(y) + i * columns;
+    T* out = static_cast<T*>(y) + i * stride;
 #pragma omp simd
     for (int64_t d = 0; d < columns; ++d) store(out + d, s[d] * rstd[d]);
   }
@@ -64,17 +64,17 @@ void rows_backward(const void* dy, const void* y, const float* rstd, int64_t row
 }
 
 template <class T>
-void columns_backward(const void* dy, const void* y, const float* rstd, int64_t n, int64_t columns, float* mean, void* ds) {
+void columns_backward(const void* dy, const void* y, const float* rstd, int64_t n, int64_t columns, int64_t stride, float* mean, void* ds) {
   const float fraction = 1.0f / static_cast<float>(n);
   for (int64_t c = 0; c < columns; ++c) mean[c] = 0;
   for (int64_t i = 0; i < n; ++i) {
-    const T *d = static_cast<const T*>(dy) + i * columns, *out = static_cast<const T*>(y) + i * columns;
+    const T *d = static_cast<const T*>(dy) + i * stride, *out = static_cast<const T*>(y) + i * stride;
 #pragma omp simd
     for (int64_t c = 0; c < columns; ++c) mean[c] += load(d + c) * load(out + c);
   }
   for (int64_t i = 0; i < n; ++i) {
-    const T *d = static_cast<const T*>(dy) + i * columns, *out = static_cast<const T*>(y) + i * columns;
-    T* to = static_cast<T*>(ds) + i * columns;
+    const T *d = static_cast<const T*>(dy) + i * stride, *out = static_cast<const T*>(y) + i * stride;
+    T* to = static_cast<T*>(ds) + i * stride;
 #pragma omp simd
     for (int64_t c = 0; c < columns; ++c) store(to + c, rstd[c] * (load(d + c) - load(out + c) * (mean[c] * fraction)));
   }
