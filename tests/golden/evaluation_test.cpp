@@ -40,7 +40,7 @@ TEST_P(GoldenEvaluation, EverySupervisionStep) {
   }
 }
 
-TRM_GOLDEN_SUITE(GoldenEvaluation, "trm_attention", "trm_mlp", "trm_learned", "trm_continue", "trm_chat", "trm_chat_recursive", "trm_chat_last");
+TRM_GOLDEN_SUITE(GoldenEvaluation, "trm_attention", "trm_mlp", "trm_learned", "trm_continue", "trm_chat", "trm_chat_recursive", "trm_chat_last", "trm_singlez", "trm_hier6", "hrm", "transformers_baseline");
 
 /// rms of the difference / rms of the first-step logits that PyTorch reaches in bfloat16 (golden README).
 const std::map<std::string, double> torch_bfloat16_error{

@@ -114,7 +114,7 @@ TEST_P(GoldenTraining, Accumulation) {
   }
 }
 
-TRM_GOLDEN_SUITE(GoldenTraining, "trm_attention", "trm_mlp", "trm_learned", "trm_continue", "trm_chat", "trm_chat_recursive", "trm_chat_last");
+TRM_GOLDEN_SUITE(GoldenTraining, "trm_attention", "trm_mlp", "trm_learned", "trm_continue", "trm_chat", "trm_chat_recursive", "trm_chat_last", "trm_singlez", "trm_hier6", "hrm", "transformers_baseline");
 
 }  // namespace
 }  // namespace trm::testing
