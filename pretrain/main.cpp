@@ -1,0 +1,93 @@
+#include <exception>
+#include <filesystem>
+#include <iostream>
+#include <new>
+
+#include "data/files.h"
+#include "device/op.h"
+#include "device/rules.h"
+#include "device/selection.h"
+#include "pretrain/command_line.h"
+#include "pretrain/signals.h"
+#include "pretrain/trainer.h"
+#include "runtime/check_setup.h"
+#include "runtime/programs.h"
+#include "settings/compose.h"
+#include "settings/keys.h"
+
+namespace trm {
+namespace {
+
+LoadedSettings settings_of(const CommandLine& line) {
+  LoadRequest request;
+  request.config_name = line.config_name;
+  if (line.config_path) request.config_path = *line.config_path;
+  request.overrides = line.overrides;
+  request.installed_folder = installed_config_folder();
+  LoadedSettings loaded = load_settings(request);
+  for (const std::string& warning : loaded.warnings) std::cerr << "warning: " << warning << std::endl;
+  return loaded;
+}
+
+Device choose_device(const CommandLine& line) {
+  const Device device = select_device(line.device).device;
+  refuse_distributed(device);
+  std::cout << "Using device: " << to_string(device) << std::endl;
+  return device;
+}
+
+void report_ops(const std::string& file) {
+  if (file.empty()) {
+    std::cout << op_report();
+    return;
+  }
+  write_op_report(file);
+  std::cout << "Op report: " << file << std::endl;
+}
+
+int train(const CommandLine& line, const Settings& settings, const std::string& program) {
+  const Device device = choose_device(line);
+  TrainingData data = TrainingData::open(settings);
+  RunPlan plan = plan_run(settings, data.metadata);
+  const std::string command = resume_command(program, line, plan.folder.string());
+  if (line.op_report) dispatch_settings().timing = true;
+  catch_stop_signals();
+  Trainer trainer(settings, std::move(data), std::move(plan), device);
+  const int status = trainer.run(command);
+  if (line.op_report) report_ops(*line.op_report);
+  return status;
+}
+
+int run(int argc, char** argv) {
+  const CommandLine line = parse_command_line(argc, argv);
+  if (line.help) std::cout << usage();
+  else if (line.help_config) std::cout << describe_keys();
+  else if (line.list_devices) std::cout << describe_devices();
+  else if (line.print_config) std::cout << to_yaml(settings_of(line).settings);
+  else if (line.check_setup) {
+    if (!line.overrides.empty()) settings_of(line);
+    return check_setup(choose_device(line), std::cout) ? 0 : 1;
+  } else {
+    const Settings settings = settings_of(line).settings;
+    if (!line.op_report || !settings.data_paths.empty()) return train(line, settings, argv[0]);
+    choose_device(line);
+    report_ops(*line.op_report);
+  }
+  return 0;
+}
+
+}  // namespace
+}  // namespace trm
+
+int main(int argc, char** argv) {
+  try {
+    const int status = trm::run(argc, argv);
+    std::cout.flush();
+    return std::cout ? status : 1;
+  } catch (const std::bad_alloc&) {
+    std::cerr << "error: the memory of this machine does not suffice; lower global_batch_size (and raise gradient_accumulation_steps)" << std::endl;
+  } catch (const std::exception& error) {
+    std::cerr << "error: " << error.what() << std::endl;
+  }
+  return 1;
+}

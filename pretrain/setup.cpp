@@ -1,0 +1,176 @@
+// Trainer: what comes before the first step.
+#include <filesystem>
+
+#include "checkpoint/atomic_file.h"
+#include "data/error.h"
+#include "device/backend.h"
+#include "pretrain/saved_outputs.h"
+#include "pretrain/trainer.h"
+#include "runtime/model_settings.h"
+#include "runtime/programs.h"
+#include "settings/error.h"
+#include "settings/validate.h"
+
+namespace trm {
+namespace {
+
+namespace fs = std::filesystem;
+
+std::string note_of(const checkpoint::Checkpoint& checkpoint, const std::string& name) {
+  const auto found = checkpoint.notes.find(name);
+  return found == checkpoint.notes.end() ? "" : found->second;
+}
+
+int64_t plan_steps(const Settings& settings, const Dataset& train) {
+  const auto planned = static_cast<int64_t>(planned_steps(train.metadata(), static_cast<uint64_t>(settings.epochs), static_cast<uint64_t>(settings.global_batch_size),
+                                                          static_cast<uint64_t>(settings.gradient_accumulation_steps)));
+  if (planned > 0) return planned;
+  const int64_t rows = int64_t{settings.global_batch_size} * settings.gradient_accumulation_steps;
+  throw DataError("there is not one step to train: " + std::to_string(train.examples()) + " examples in " + std::to_string(settings.epochs) +
+                  " epochs are fewer than the " + std::to_string(rows) + " of an optimizer step (global_batch_size " + std::to_string(settings.global_batch_size) +
+                  " x gradient_accumulation_steps " + std::to_string(settings.gradient_accumulation_steps) + "); raise epochs or lower these");
+}
+
+bool is_arc(const Settings& settings) {
+  for (const std::string& path : settings.data_paths)
+    if (fs::exists(fs::path(path) / "test_puzzles.json")) return true;
+  return false;
+}
+
+}  // namespace
+
+Trainer::Trainer(const Settings& settings, TrainingData data, RunPlan plan, Device device)
+    : settings_(settings), data_(std::move(data)), plan_(std::move(plan)), device_(device), compile_(compile_rule(device)),
+      loading_(loader_rule(device, settings.num_workers, settings.pin_memory)), planned_(plan_steps(settings, *data_.train)),
+      target_(std::min(planned_, settings.max_steps.value_or(planned_))) {
+  SavedOutputs::require_known(settings_.eval_save_outputs);
+  for (const std::string& note : plan_.notes) progress_.say(note);
+  for (const std::string& warning : plan_.warnings) progress_.warn(warning);
+  for (const std::string& warning : loading_.warnings) progress_.warn(warning);
+
+  std::optional<checkpoint::Checkpoint> resumed;
+  if (plan_.resume) {
+    resumed = checkpoint::load(*plan_.resume);
+    check_resumable(*resumed);
+  }
+  const Metadata& metadata = data_.train->metadata();
+  progress_.say("Data: " + with_commas(static_cast<int64_t>(data_.train->examples())) + " training examples" +
+                (data_.test ? ", " + with_commas(static_cast<int64_t>(data_.test->examples())) + " to evaluate on" : "") + "; sequence length " +
+                std::to_string(metadata.seq_len) + ", vocabulary " + with_commas(metadata.vocab_size));
+  for (const std::string& note : data_.notes) progress_.say("Note: " + note);
+  if (!settings_.evaluators.empty() && is_arc(settings_))
+    progress_.warn("evaluator " + settings_.evaluators.front().name + " is not in this version: accuracy and exact accuracy are evaluated, pass@K is not");
+  for (const std::string& doubt : doubts(settings_)) progress_.warn(doubt);
+
+  make_model(resumed);
+  make_step(resumed);
+  open_folder(resumed.has_value());
+}
+
+void Trainer::check_resumable(const checkpoint::Checkpoint& resumed) {
+  const StoredSettings there = settings_from_yaml(resumed.config_yaml, "the configuration in '" + plan_.resume->string() + "'");
+  const Differences differences = compare(there, settings_, data_.metadata);
+  if (!differences.fatal.empty()) {
+    std::string text = "'" + plan_.resume->string() + "' is of a run with another configuration:";
+    for (const std::string& one : differences.fatal) text += "\n  " + one;
+    throw checkpoint::Error(text + "\nresume with these as they were, or start a new run from its weights with load_checkpoint=" + plan_.resume->string());
+  }
+  for (const std::string& note : differences.notes) progress_.say("Note: changed since the checkpoint: " + note);
+  const std::string device = note_of(resumed, "device"), threads = note_of(resumed, "threads");
+  if (!device.empty() && device != name_of(device_.kind))
+    progress_.say("Note: the checkpoint was made on " + device + "; on " + name_of(device_.kind) + " its numbers are continued within rounding, not bit for bit");
+  else if (device_.kind == DeviceKind::cpu && !threads.empty() && threads != std::to_string(thread_count()))
+    progress_.warn("the checkpoint was made with " + threads + " threads, this run has " + std::to_string(thread_count()) +
+                   ": sums may round differently; OMP_NUM_THREADS=" + threads + " continues bit for bit");
+}
+
+void Trainer::make_model(const std::optional<checkpoint::Checkpoint>& resumed) {
+  ModelConfig config = model_config(settings_, data_.metadata);
+  const PrecisionRule precision = precision_rule(device_, config.forward_dtype);
+  if (precision.note) progress_.say("Note: " + *precision.note);
+  config.forward_dtype = precision.dtype;
+  model_ = std::make_unique<Model>(config, device_, static_cast<uint64_t>(settings_.seed), true);
+
+  std::string text = "Model: " + settings_.arch.name + ", " + with_commas(model_->parameters().count()) + " parameters";
+  if (const Tensor& table = model_->puzzle_table()) text += ", puzzle table " + with_commas(table.size(0)) + " x " + std::to_string(table.size(1));
+  progress_.say(text + "; " + name_of(config.forward_dtype) + (settings_.freeze_weights ? "; only the puzzle table is trained" : ""));
+  if (!settings_.load_checkpoint || resumed) return;
+
+  const StoredModel stored = read_model(*settings_.load_checkpoint, true);
+  const std::string file = stored.file.string();
+  const auto embedding = stored.arrays.find("model/model.inner.embed_tokens.embedding_weight");
+  if (embedding != stored.arrays.end() && !embedding->second.shape.empty() && embedding->second.shape[0] != config.vocab_size)
+    throw checkpoint::Error("'" + file + "' has a vocabulary of " + std::to_string(embedding->second.shape[0]) + ", the data one of " + std::to_string(config.vocab_size) +
+                            ": build the dataset with the tokenizer of that run");
+  const std::string note = load_weights(stored.arrays, file, *model_);
+  progress_.say("Weights from " + file + (stored.ema ? " (moving average)" : ""));
+  if (!note.empty()) progress_.say("Note: " + note);
+}
+
+LoaderOptions Trainer::loader_options() const {
+  LoaderOptions options;
+  options.batch_size = static_cast<uint64_t>(settings_.global_batch_size);
+  options.num_workers = loading_.workers;
+  if (loading_.pinned) options.allocator = [device = device_](size_t bytes) { return Backend::of(device).allocate_host(bytes); };
+  return options;
+}
+
+void Trainer::make_step(const std::optional<checkpoint::Checkpoint>& resumed) {
+  optimizer_ = std::make_unique<OptimizerState>(model_->parameters(), optimizer_settings(settings_, planned_));
+  TrainingStep::Options options;
+  options.batch = settings_.global_batch_size;
+  options.accumulation = settings_.gradient_accumulation_steps;
+  options.seed = static_cast<uint64_t>(settings_.seed);
+  options.compile = compile_.on;
+  step_ = std::make_unique<TrainingStep>(*model_, *optimizer_, options);
+  loader_ = Loader::training(data_.train, parse_dataset_type(settings_.dataset_type), options.seed, static_cast<uint64_t>(settings_.epochs), loader_options());
+  if (resumed) {
+    const RunPosition position = restore_run(*resumed, plan_.resume->string(), *model_, *optimizer_, *step_);
+    loader_->restore(position.cursor);
+    evaluations_ = position.evaluations;
+    steps_ = resumed->step;
+    saved_ = {steps_, step_->pending()};
+    skipped_ = skipped_said_ = step_->counters()[Counter::skipped];
+  }
+  const int rows = settings_.global_batch_size * settings_.gradient_accumulation_steps;
+  std::string text = "Batch: " + std::to_string(settings_.global_batch_size);
+  if (settings_.gradient_accumulation_steps > 1) text += " x " + std::to_string(settings_.gradient_accumulation_steps) + " accumulated = " + std::to_string(rows);
+  text += "; " + with_commas(planned_) + " optimizer steps planned (" + with_commas(settings_.epochs) + " epochs)";
+  if (target_ < planned_) text += ", stopping after " + with_commas(target_);
+  progress_.say(text);
+  if (resumed) progress_.say("Resuming from " + plan_.resume->string() + " at step " + with_commas(steps_));
+}
+
+void Trainer::open_folder(bool resumed) {
+  std::error_code error;
+  fs::create_directories(plan_.folder, error);
+  if (error) throw checkpoint::Error("cannot make the run folder '" + plan_.folder.string() + "': " + error.message());
+  checkpoint::remove_stale_temporaries(plan_.folder);
+  for (const fs::path& file : plan_.broken) {
+    fs::path aside = file;
+    aside += ".damaged";
+    fs::rename(file, aside);
+    progress_.warn("'" + file.string() + "' is not whole: kept as " + aside.filename().string());
+  }
+  const std::string config = to_yaml(settings_, data_.metadata);
+  checkpoint::write_file(plan_.folder / "all_config.yaml", config);
+  log_.emplace(plan_.folder, resumed ? std::optional(steps_) : std::nullopt);
+  const std::map<std::string, std::string> notes = {{"device", name_of(device_.kind)},
+                                                    {"device_name", Backend::of(device_).info().name},
+                                                    {"threads", std::to_string(thread_count())},
+                                                    {"version", program_version()},
+                                                    {"precision", name_of(model_->dtype())}};
+  writer_.emplace(plan_.folder, settings_, CheckpointWriter::Constants{config, data_.tokenizer_json, notes}, progress_);
+  if (resumed) writer_->resume(steps_);
+  progress_.say("Run folder: " + plan_.folder.string());
+
+  uint64_t bytes = 0;
+  for (const auto& [name, tensor] : model_->state()) bytes += tensor.bytes();
+  for (const auto& [name, tensor] : optimizer_->state(model_->parameters())) bytes += tensor.bytes();
+  const fs::space_info space = fs::space(plan_.folder, error);
+  if (!error && space.available < bytes)
+    progress_.warn("a checkpoint takes about " + with_commas(static_cast<int64_t>(bytes >> 20)) + " MiB, and " + with_commas(static_cast<int64_t>(space.available >> 20)) +
+                   " MiB are free in '" + plan_.folder.string() + "'");
+}
+
+}  // namespace trm

@@ -1,0 +1,165 @@
+#include "pretrain/trainer.h"
+
+#include <csignal>
+#include <thread>
+
+#include "data/error.h"
+#include "pretrain/signals.h"
+#include "runtime/programs.h"
+
+namespace trm {
+
+int Trainer::run(const std::string& resume_command) {
+  if (steps_ >= target_) {
+    progress_.say("Nothing is left to do: step " + with_commas(steps_) + " of " + with_commas(target_) + " is reached" +
+                  (target_ < planned_ ? " (max_steps)" : "; more epochs continue the run"));
+    return 0;
+  }
+  if (!compile_.on) progress_.say("Compile: off (" + compile_.reason + ")");
+  progress_.start(target_, steps_);
+  bool more = true, stopped = false;
+  while (!stopped && more && steps_ < target_) {
+    if (evaluation_due()) stopped = !evaluate_now(true);
+    if (save_due_ && !stopped) save();
+    stopped = stopped || (stop_signal() && step_->pending() == 0);
+    if (!stopped) more = train_batch();
+  }
+  progress_.finish();
+  if (!stopped) {
+    if (!more)
+      progress_.say("The data ended after step " + with_commas(steps_) + " of " + with_commas(planned_) + " planned");
+    if (evaluation_due()) stopped = !evaluate_now(true);
+    else if (data_.test && evaluations_ >= settings_.min_eval_interval && evaluated_ != std::pair(steps_, step_->pending())) stopped = !evaluate_now(false);
+  }
+  save_at_the_end();
+  if (!stopped) {
+    progress_.say("Done: step " + with_commas(steps_) + ". Checkpoints and metrics are in " + plan_.folder.string());
+    return 0;
+  }
+  progress_.say(std::string("Stopped by ") + signal_name(stop_signal()) + " after step " + with_commas(steps_) + ". To continue:\n  " + resume_command);
+  return 128 + stop_signal();
+}
+
+bool Trainer::train_batch() {
+  const auto start = Clock::now();
+  std::optional<Batch> next = loader_->next();
+  if (!next) return false;
+  const bool stepped = step_->run(next->inputs, next->labels, next->puzzle_identifiers);
+  batch_ = std::move(next);
+  seconds_ += std::chrono::duration<double>(Clock::now() - start).count();
+  if (!stepped) return true;
+  ++steps_;
+  say_compile_choice();
+  log_if_due();
+  save_due_ = save_due_ || (settings_.checkpoint_interval && steps_ % *settings_.checkpoint_interval == 0);
+  return true;
+}
+
+void Trainer::say_compile_choice() {
+  if (!compile_.on || compile_said_) return;
+  compile_said_ = true;
+  if (const std::string op = fallen_back_op(device_.kind); !op.empty()) compile_ = compile_rule(device_, op);
+  progress_.say(std::string("Compile: ") + (compile_.on ? "on" : "off") + " (" + compile_.reason + ")");
+}
+
+/// Reading a GPU waits for it. Without log_interval, the first steps are timed, and the interval chosen with at most ten reads a second.
+void Trainer::choose_log_interval() {
+  constexpr int warm_up = 4, timed = 8;
+  if (settings_.log_interval) log_interval_ = *settings_.log_interval;
+  if (settings_.log_interval || device_.kind == DeviceKind::cpu || timed_steps_ > timed) return;
+  if (timed_steps_++ < warm_up) return;
+  timed_seconds_ += seconds_;
+  if (timed_steps_ <= timed) return;
+  const double step = timed_seconds_ / (timed - warm_up + 1);
+  for (const int interval : {1, 2, 5, 10, 20, 50, 100}) {
+    log_interval_ = interval;
+    if (interval * step >= 0.1) break;
+  }
+}
+
+void Trainer::log_if_due() {
+  choose_log_interval();
+  const auto start = Clock::now();
+  if (steps_ % log_interval_ != 0 && steps_ != target_) {
+    Progress::Reading reading = progress_.last();
+    reading.step = steps_;
+    return progress_.show(reading);
+  }
+  const MetricsReading reading = step_->read_metrics();
+  const std::vector<float> control = step_->control();
+  skipped_ = step_->counters()[Counter::skipped];
+  seconds_ += std::chrono::duration<double>(Clock::now() - start).count();
+  const double speed = seconds_ > 0 ? reading.tokens / seconds_ : 0;
+  seconds_ = 0;
+
+  Metrics metrics = named_metrics("train", reading, model_->config().continue_loss());
+  metrics.emplace_back("train/lr", control[Control::lr]);
+  if (model_->puzzle_table()) metrics.emplace_back("train/puzzle_emb_lr", control[Control::puzzle_lr]);
+  metrics.emplace_back("train/grad_norm", control[Control::grad_norm]);
+  metrics.emplace_back("train/skipped", static_cast<double>(skipped_));
+  metrics.emplace_back("train/epoch", static_cast<double>(loader_->cursor().epoch));
+  metrics.emplace_back("train/tokens_per_second", speed);
+  if (const auto problem = log_->write(steps_, metrics)) progress_.warn(*problem);
+  if (skipped_ > 0 && skipped_ >= 2 * skipped_said_ && skipped_ > skipped_said_) {
+    skipped_said_ = skipped_;
+    progress_.warn("by step " + with_commas(steps_) + ", " + with_commas(skipped_) + (skipped_ == 1 ? " step was" : " steps were") +
+                   " skipped, because a gradient was NaN or infinite: weights stay as they are in such a step");
+  }
+  progress_.show({steps_, reading.lm_loss, reading.accuracy, speed});
+}
+
+bool Trainer::evaluation_due() const {
+  return settings_.eval_interval && static_cast<int64_t>(loader_->cursor().epoch) / *settings_.eval_interval > evaluations_;
+}
+
+bool Trainer::evaluate_now(bool at_interval) {
+  const int64_t passed = at_interval ? static_cast<int64_t>(loader_->cursor().epoch) / *settings_.eval_interval : evaluations_;
+  if (!data_.test || (at_interval && passed <= settings_.min_eval_interval)) {
+    evaluations_ = passed;
+    evaluated_ = {steps_, step_->pending()};
+    return true;
+  }
+  optimizer_->exchange_with_ema(model_->parameters());
+  std::optional<EvaluationResult> result;
+  try {
+    OutputRequest outputs{settings_.eval_save_outputs, plan_.folder / ("step_" + std::to_string(steps_) + "_outputs")};
+    result = evaluate(*model_, data_.test, loader_options(), outputs, progress_);
+  } catch (...) {
+    optimizer_->exchange_with_ema(model_->parameters());
+    throw;
+  }
+  optimizer_->exchange_with_ema(model_->parameters());
+  if (!result) return false;
+  evaluations_ = passed;
+  evaluated_ = {steps_, step_->pending()};
+  if (const auto problem = log_->write(steps_, result->metrics)) progress_.warn(*problem);
+  char text[160];
+  std::snprintf(text, sizeof text, ": lm_loss %.4f, accuracy %.4f, exact_accuracy %.4f (%.0f examples%s)", result->total.lm_loss, result->total.accuracy,
+                result->total.exact_accuracy, result->total.rows, settings_.ema ? ", moving average" : "");
+  progress_.say("Evaluation at step " + with_commas(steps_) + text);
+  const bool best = writer_->offer(steps_, settings_.dataset_type == "chat" ? result->total.lm_loss : result->total.exact_accuracy);
+  if (best || settings_.checkpoint_every_eval) {
+    save_due_ = true;
+    saved_.reset();
+  }
+  return true;
+}
+
+bool Trainer::save() {
+  save_due_ = false;
+  const bool good = writer_->save([&] { return capture_run(*model_, *optimizer_, *step_, static_cast<uint64_t>(settings_.seed), position()); });
+  if (good) saved_ = {steps_, step_->pending()};
+  else progress_.warn("training goes on; saving is tried again at the next checkpoint and at the end");
+  return good;
+}
+
+void Trainer::save_at_the_end() {
+  if (!save_due_ && saved_ == std::pair(steps_, step_->pending())) return;
+  const auto capture = [&] { return capture_run(*model_, *optimizer_, *step_, static_cast<uint64_t>(settings_.seed), position()); };
+  if (writer_->save(capture)) return;
+  progress_.say("Trying once more to save");
+  std::this_thread::sleep_for(std::chrono::seconds(2));
+  if (!writer_->save(capture)) throw checkpoint::Error("step " + std::to_string(steps_) + " could not be saved: " + writer_->error());
+}
+
+}  // namespace trm
