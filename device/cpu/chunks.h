@@ -9,19 +9,11 @@
 
 namespace trm::cpu {
 
-/// Rows of activations that a thread takes through all products of an op before the next ones: what lies between stays in its cache.
-constexpr int64_t chunk_rows = 64;
-/// The same for token products: columns of D. [2I, 128] and [I, 128] stay in the cache.
-constexpr int64_t chunk_columns = 128;
-
-/// Runs work(first, count) over [0, total) in about equal chunks of at most `largest`, a multiple of the number of threads of them, each chunk by the
-/// next free thread. The chunks depend on total and the number of threads only. Exceptions reach the caller.
+/// Runs work(first, count) over [0, total) in `chunks` about equal chunks, each by the next free thread; by the calling thread outside of any parallel
+/// region where there is one chunk only. Exceptions reach the caller.
 template <class Work>
-void parallel_chunks(int64_t total, int64_t largest, const Work& work) {
+void parallel_parts(int64_t total, int64_t chunks, const Work& work) {
   if (total == 0) return;
-  const int64_t threads = omp_in_parallel() ? 1 : omp_get_max_threads();
-  const int64_t rounds = (total + largest * threads - 1) / (largest * threads);
-  const int64_t chunks = std::min(total, rounds * threads);
   std::exception_ptr failure;
 #pragma omp parallel for schedule(dynamic, 1) if (chunks > 1)
   for (int64_t i = 0; i < chunks; ++i) {
@@ -36,13 +28,39 @@ void parallel_chunks(int64_t total, int64_t largest, const Work& work) {
   if (failure) std::rethrow_exception(failure);
 }
 
-/// Runs work(b, first, count) over columns [first, first + count) of each x[b], x [B, N, D].
+/// work(first, count) over [0, total) in chunks of at most `largest`, a multiple of the number of threads of them. The chunks depend on total and the number
+/// of threads only.
 template <class Work>
-void parallel_token_chunks(const Tensor& x, const Work& work) {
-  const int64_t width = x.size(2), parts = (width + chunk_columns - 1) / chunk_columns;
-  parallel_chunks(x.size(0) * parts, 1, [&](int64_t i, int64_t) {
-    const int64_t first = i % parts * chunk_columns;
-    work(i / parts, first, std::min(chunk_columns, width - first));
+void parallel_chunks(int64_t total, int64_t largest, const Work& work) {
+  const int64_t threads = omp_in_parallel() ? 1 : omp_get_max_threads();
+  const int64_t rounds = (total + largest * threads - 1) / (largest * threads);
+  parallel_parts(total, std::min(total, rounds * threads), work);
+}
+
+/// work(first, count) over rows of activations, in chunks that a thread takes through all products of an op before the next: some 64 rows, so that what
+/// lies between the products stays in its cache. The chunks depend on the number of rows and of threads only.
+template <class Work>
+void parallel_rows(int64_t rows, const Work& work) {
+  constexpr int64_t largest = 64, smallest = 16;
+  const int64_t threads = omp_in_parallel() ? 1 : omp_get_max_threads();
+  const int64_t rounds = (rows + largest * threads - 1) / (largest * threads);
+  parallel_parts(rows, std::clamp<int64_t>(rounds * threads, 1, std::max<int64_t>(rows / smallest, 1)), work);
+}
+
+/// work(i) for each i < count
+template <class Work>
+void parallel_each(int64_t count, const Work& work) {
+  parallel_parts(count, count, [&](int64_t i, int64_t) { work(i); });
+}
+
+/// work(b, first, count) over columns [first, first + count) of each x[b], x [B, N, D]: as parallel_rows, for ops over N.
+template <class Work>
+void parallel_columns(const Tensor& x, const Work& work) {
+  constexpr int64_t largest = 128;
+  const int64_t width = x.size(2), parts = (width + largest - 1) / largest;
+  parallel_each(x.size(0) * parts, [&](int64_t i) {
+    const int64_t first = i % parts * largest;
+    work(i / parts, first, std::min(largest, width - first));
   });
 }
 

@@ -5,8 +5,8 @@
 
 namespace trm::cpu {
 
-/// Rows up to which these are faster than the packed products.
-constexpr int64_t few_rows = 8;
+/// True where these are faster than the products of gemm.h: for one row always, for some more where w is not packed.
+inline bool has_few_rows(const Tensor& x, const Weight& w) { return x.size(0) <= (w.packed ? 1 : 8); }
 
 void few_rows_linear(const Tensor& x, const Weight& w, Tensor& y);
 void few_rows_linear_swiglu(const Tensor& x, const Weight& gate_up_proj, Tensor& h, Tensor* gate_up);

@@ -13,11 +13,11 @@ namespace trm::cpu {
 namespace {
 
 void channel_mixer(const Tensor& x, const Weight& gate_up, const Weight& down, float eps, Tensor& y) {
-  if (x.size(0) <= few_rows) return few_rows_channel_mixer(x, gate_up, down, eps, y);
+  if (has_few_rows(x, gate_up)) return few_rows_channel_mixer(x, gate_up, down, eps, y);
   const int64_t inner = down.in(), n = down.out();
   const DType dtype = x.dtype();
   const size_t size = size_of(dtype);
-  parallel_chunks(x.size(0), chunk_rows, [&](int64_t first, int64_t count) {
+  parallel_rows(x.size(0), [&](int64_t first, int64_t count) {
     const void* input = offset_by(x.address(), first * n, size);
     void* both = workspace(Workspace::gate_up, static_cast<size_t>(count * 2 * inner) * size);
     void* h = workspace(Workspace::inner, static_cast<size_t>(count * inner) * size);
@@ -33,7 +33,7 @@ void token_mixer(const Tensor& x, const Weight& gate_up, const Weight& down, flo
   const int64_t inner = down.in(), n = down.out(), width = x.size(2);
   const DType dtype = x.dtype();
   const size_t size = size_of(dtype);
-  parallel_token_chunks(x, [&](int64_t b, int64_t first, int64_t count) {
+  parallel_columns(x, [&](int64_t b, int64_t first, int64_t count) {
     const int64_t start = b * n * width + first;
     const void* input = offset_by(x.address(), start, size);
     void* dense = workspace(Workspace::input, static_cast<size_t>(n * count) * size);

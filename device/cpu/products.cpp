@@ -2,15 +2,16 @@
 #include "device/cpu/cpu_platform.h"
 #include "device/cpu/few_rows.h"
 #include "device/cpu/weight_product.h"
+#include "device/cpu/workspace.h"
 #include "device/kernels.h"
 
 namespace trm::cpu {
 namespace {
 
 void linear(const Tensor& x, const Weight& w, Tensor& y) {
-  if (x.size(0) <= few_rows) return few_rows_linear(x, w, y);
+  if (has_few_rows(x, w)) return few_rows_linear(x, w, y);
   const size_t size = size_of(x.dtype());
-  parallel_chunks(x.size(0), chunk_rows, [&](int64_t first, int64_t count) {
+  parallel_rows(x.size(0), [&](int64_t first, int64_t count) {
     times_transposed_weight(count, row_major(offset_by(x.address(), first * w.in(), size), x.dtype(), w.in()), w,
                             offset_by(y.address(), first * w.out(), size), y.dtype(), w.out());
   });
@@ -18,7 +19,7 @@ void linear(const Tensor& x, const Weight& w, Tensor& y) {
 
 void linear_backward_input(const Tensor& dy, const Weight& w, Tensor& dx, bool accumulate) {
   const size_t size = size_of(dy.dtype());
-  parallel_chunks(dy.size(0), chunk_rows, [&](int64_t first, int64_t count) {
+  parallel_rows(dy.size(0), [&](int64_t first, int64_t count) {
     times_weight(count, row_major(offset_by(dy.address(), first * w.out(), size), dy.dtype(), w.out()), w,
                  offset_by(dx.address(), first * w.in(), size), dx.dtype(), w.in(), accumulate);
   });
@@ -32,7 +33,7 @@ void linear_backward_weight(const Tensor& dy, const Tensor& x, Tensor& dw) {
 void token_linear(const Tensor& x, const Weight& w, Tensor& y) {
   const int64_t width = x.size(2);
   const size_t size = size_of(x.dtype());
-  parallel_chunks(x.size(0), 1, [&](int64_t b, int64_t) {
+  parallel_each(x.size(0), [&](int64_t b) {
     weight_times(width, w, row_major(offset_by(x.address(), b * w.in() * width, size), x.dtype(), width),
                  offset_by(y.address(), b * w.out() * width, size), y.dtype(), width);
   });
@@ -41,17 +42,38 @@ void token_linear(const Tensor& x, const Weight& w, Tensor& y) {
 void token_linear_backward_input(const Tensor& dy, const Weight& w, Tensor& dx, bool accumulate) {
   const int64_t width = dy.size(2);
   const size_t size = size_of(dy.dtype());
-  parallel_chunks(dy.size(0), 1, [&](int64_t b, int64_t) {
+  parallel_each(dy.size(0), [&](int64_t b) {
     transposed_weight_times(width, w, row_major(offset_by(dy.address(), b * w.out() * width, size), dy.dtype(), width),
                             offset_by(dx.address(), b * w.in() * width, size), dx.dtype(), width, accumulate);
   });
 }
 
+// Each thread sums its own share of the batch in a matrix of its own; these are added up in the order of the threads. Few rows of the left factor and many of
+// the right one are faster than the reverse, so the larger of O and N becomes the columns.
 void token_linear_backward_weight(const Tensor& dy, const Tensor& x, Tensor& dw) {
-  const int64_t out = dw.size(0), in = dw.size(1), columns = x.size(2);
-  for (int64_t b = 0; b < x.size(0); ++b)
-    gemm(out, in, columns, row_major(offset_by(dy.address(), b * out * columns, size_of(x.dtype())), x.dtype(), columns),
-         transposed(offset_by(x.address(), b * in * columns, size_of(x.dtype())), x.dtype(), columns), dw.address(), DType::float32, in, true);
+  const int64_t out = dw.size(0), in = dw.size(1), width = x.size(2), batch = x.size(0), area = out * in;
+  const bool turned = out > in;
+  const DType dtype = x.dtype();
+  const int64_t shares = std::min<int64_t>(batch, omp_get_max_threads());
+  if (shares == 0) return;
+  auto* sums = static_cast<float*>(workspace(Workspace::sum, static_cast<size_t>(shares * area) * sizeof(float)));
+  parallel_each(shares, [&](int64_t share) {
+    const int64_t first = batch * share / shares, end = batch * (share + 1) / shares;
+    for (int64_t b = first; b < end; ++b) {
+      const void *left = offset_by(dy.address(), b * out * width, size_of(dtype)), *right = offset_by(x.address(), b * in * width, size_of(dtype));
+      if (turned) std::swap(left, right);
+      gemm(turned ? in : out, turned ? out : in, width, row_major(left, dtype, width), transposed(right, dtype, width), sums + share * area, DType::float32,
+           turned ? out : in, b > first);
+    }
+  });
+  float* to = dw.data<float>();
+#pragma omp parallel for schedule(static) if (area > 1 << 12)
+  for (int64_t o = 0; o < out; ++o)
+    for (int64_t share = 0; share < shares; ++share) {
+      const float* from = sums + share * area + (turned ? o : o * in);
+      const int64_t stride = turned ? out : 1;
+      for (int64_t i = 0; i < in; ++i) to[o * in + i] += from[i * stride];
+    }
 }
 
 }  // namespace
