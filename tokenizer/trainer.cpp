@@ -1,6 +1,7 @@
 #include "tokenizer/trainer.h"
 
 #include <algorithm>
+#include <array>
 #include <limits>
 #include <queue>
 
