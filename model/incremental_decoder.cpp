@@ -21,6 +21,7 @@ class IncrementalDecoder final : public Decoder {
     for (int depth = 0; depth < depths; ++depth) cache_.layers.emplace_back(cache(), cache());
     token_ = Tensor::zeros({1, 1}, DType::int32, model.device());
     position_ = Tensor::zeros({1}, DType::int32, model.device());
+    single_ = model.fresh_latents(1, 1);
     logits_ = Tensor::zeros({c.vocab_size}, DType::float32, model.device());
   }
 
@@ -75,7 +76,7 @@ class IncrementalDecoder final : public Decoder {
     context.cache = &cache_;
     context.position = &position_;
     std::vector<Variable> latents;
-    for (const Tensor& z : model_.fresh_latents(1, count)) latents.emplace_back(z);
+    for (const Tensor& z : count == 1 ? single_ : model_.fresh_latents(1, count)) latents.emplace_back(z);
     for (int step = 0; step < model_.config().halt_max_steps; ++step) latents = model_.recursion().forward(std::move(latents), x, context);
     const Tensor& z = latents[model_.recursion().output()].value();
     const int64_t D = z.size(2);
@@ -89,6 +90,7 @@ class IncrementalDecoder final : public Decoder {
   bool compile_, warm_ = false;
   functions::KeyValueCache cache_;
   Tensor token_, position_, logits_;
+  std::vector<Tensor> single_;  // fresh latents of one position, at a stable address
   std::unique_ptr<Graph> graph_;
   int64_t length_ = 0;
 };
