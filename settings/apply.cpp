@@ -106,7 +106,7 @@ void validate_tree(const Node& tree, const Settings& settings) {
     std::string origins;
     for (const Key& key : keys())
       if (const Node* node = tree.find(key.path); node && names(error.what(), key.path))
-        origins += (origins.empty() ? " (" : ", ") + key.path + " is set in " + node->origin;
+        origins += (origins.empty() ? " (" : ", ") + key.path + " is from " + node->origin;
     throw SettingsError(error.what() + origins + (origins.empty() ? "" : ")"));
   }
 }

@@ -20,7 +20,7 @@ Key resume() {
   row.read = [](Settings& settings, const Node& node) {
     if (node.is_null()) settings.resume = "false";
     if (node.is_null()) return true;
-    if (!node.is_scalar() || node.text.empty()) return false;
+    if (!node.is_scalar() || node.text.empty() || !is_text(node.text)) return false;
     const auto flag = node.text.size() > 1 ? to_bool(node.text) : std::nullopt;
     if (flag && *flag) return false;  // true says nothing of where from
     settings.resume = flag ? "false" : node.text;
@@ -83,7 +83,8 @@ std::vector<Key> run_keys() {
       key("keep_last_n_checkpoints", &S::keep_last_n_checkpoints, "delete older ones; null keeps all", at_least(1)),
       key("keep_best", &S::keep_best, "keep the best by exact_accuracy (puzzle) or lm_loss (chat)"),
       key("log_interval", &S::log_interval,
-          "optimizer steps between lines of metrics; null for every one, on a GPU for at most ten lines a second", at_least(1)),
+          "optimizer steps between lines of metrics; null for every one, on a GPU for at most ten lines a second",
+          at_least(1)),
       key("lr", &S::lr, "peak learning rate", at_least(0)),
       key("lr_min_ratio", &S::lr_min_ratio, "share of lr left at the end of the cosine; 1 for constant", between(0, 1)),
       key("lr_warmup_steps", &S::lr_warmup_steps, "optimizer steps of linear warm-up", at_least(0)),

@@ -73,7 +73,7 @@ bool read_value(const Node& node, const Range&, bool& out) {
 }
 
 bool read_value(const Node& node, const Range&, std::string& out) {
-  if (!node.is_scalar() || node.text.empty()) return false;
+  if (!node.is_scalar() || node.text.empty() || !is_text(node.text)) return false;
   out = node.text;
   return true;
 }

@@ -21,6 +21,7 @@ std::string wrong_value(const Key& key, const Node& got) {
   std::string message = key.path + ": got '" + to_text(got) + "'";
   if (!got.origin.empty()) message += " (" + got.origin + ")";
   message += ", takes " + key.takes;
+  if (!is_text(to_text(got))) message += "; this is not UTF-8";
   if (!got.is_scalar()) return message;
   if (!key.choices.empty()) message += "; the nearest is " + nearest(got.text, key.choices);
   if (key.default_value.is_list()) message += "; write " + key.path + "=[" + got.text + "]";

@@ -26,6 +26,12 @@ auto* child(N& node, std::string_view key) {
   return static_cast<decltype(&node.entries.front().second)>(nullptr);
 }
 
+/// Without zeros, which would end a message.
+std::string readable(std::string text) {
+  for (std::size_t at; (at = text.find('\0')) != std::string::npos;) text.replace(at, 1, "\\0");
+  return text;
+}
+
 void write(const Node& node, std::string& out) {
   constexpr std::size_t longest = 120;
   if (out.size() > longest) return;
@@ -34,7 +40,7 @@ void write(const Node& node, std::string& out) {
       out += "null";
       break;
     case Node::Kind::scalar:
-      out += node.text;
+      out += readable(node.text);
       break;
     case Node::Kind::list:
       out += '[';
@@ -112,8 +118,10 @@ void merge(Node& into, Node from) {
 std::string to_text(const Node& node) {
   std::string out;
   write(node, out);
-  if (out.size() > 120) out = out.substr(0, 117) + "...";
-  return out;
+  if (out.size() <= 120) return out;
+  std::size_t end = 117;
+  while (end > 0 && (out[end] & 0xC0) == 0x80) --end;  // not within a character
+  return out.substr(0, end) + "...";
 }
 
 }  // namespace trm

@@ -1,5 +1,7 @@
 #include "settings/scalars.h"
 
+#include <utf8.h>
+
 #include <algorithm>
 #include <cctype>
 #include <charconv>
@@ -66,6 +68,10 @@ std::optional<std::int64_t> to_integer(const std::string& text) {
   if (real && std::trunc(*real) == *real && std::abs(*real) < 9007199254740992.0)
     return static_cast<std::int64_t>(*real);
   return std::nullopt;
+}
+
+bool is_text(const std::string& text) {
+  return text.find('\0') == std::string::npos && utf8::is_valid(text.begin(), text.end());
 }
 
 Node from_bool(bool value) { return Node::scalar(value ? "true" : "false"); }

@@ -15,6 +15,9 @@ std::optional<std::int64_t> to_integer(const std::string& text);
 /// A finite decimal number.
 std::optional<double> to_number(const std::string& text);
 
+/// Whether a text can be kept: UTF-8 (YAML has no other) without a zero.
+bool is_text(const std::string& text);
+
 Node from_bool(bool value);
 Node from_integer(std::int64_t value);
 /// The shortest text that reads back as the same double, always with a point (0.0001, 1.0e-05), as YAML 1.1 wants it.

@@ -42,6 +42,8 @@ TEST_F(Errors, EveryMessageNamesKeyValueAndExpectation) {
       {"ema=maybe", {"ema", "'maybe'", "true or false"}},
       {"run_name=", {"run_name", "''", "a text, or null"}},
       {"run_name=[a]", {"run_name", "'[a]'", "a text"}},
+      {"run_name=a\xff", {"run_name", "a text", "not UTF-8"}},
+      {"data_paths=[\"a\\0b\"]", {"data_paths", "a\\0b", "a list of texts"}},
       {"optimizer=adam", {"optimizer", "'adam'", "adamw, adam_atan2", "the nearest is adamw"}},
       {"arch.loss.loss_type=stablemax",
        {"'stablemax'", "softmax_cross_entropy", "the nearest is stablemax_cross_entropy"}},

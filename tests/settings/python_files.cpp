@@ -78,7 +78,7 @@ TEST_F(PythonFiles, WhatAModelAlwaysHas) {
 TEST_F(PythonFiles, ItsTrmSmallIsRefusedByName) {
   arch("recursive_reasoning.trm:TinyRecursiveReasoningModel_ACTV1", "causal: true\nmlp_t: true\n");
   expect_all(error({"arch=python"}),
-             {"arch.mlp_t: true", "arch.causal: true", "future", "arch.causal is set in", "python.yaml:18"});
+             {"arch.mlp_t: true", "arch.causal: true", "future", "arch.causal is from", "python.yaml:18"});
   EXPECT_TRUE(settings({"arch=python", "arch.mlp_t=False"}).arch.causal);
 }
 
