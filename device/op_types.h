@@ -15,9 +15,12 @@ struct HaltingRule {
   uint64_t seed = 0;
 };
 
-/// Slots of the metrics tensor: sums over rows. The first five over rows that halt in this step and have a valid label, the losses over all rows.
+/// Slots of the metrics tensor: sums over rows. The first five over rows that halt in this step and have a valid label, the losses over all rows; the counted
+/// losses over the rows that have a valid label (what an evaluation reports).
 struct Metric {
-  enum : int { rows, accuracy, exact_accuracy, q_halt_accuracy, steps, lm_loss, q_halt_loss, q_continue_loss, valid_tokens, count };
+  enum : int {
+    rows, accuracy, exact_accuracy, q_halt_accuracy, steps, lm_loss, q_halt_loss, q_continue_loss, valid_tokens, counted_q_halt_loss, counted_q_continue_loss, count
+  };
 };
 
 /// Slots of the counters tensor (int64).

@@ -24,8 +24,11 @@ StepResult EvaluationStep::run(const int32_t* inputs, const int32_t* labels, con
 }
 
 MetricsReading EvaluationStep::read_metrics() {
-  const auto sums = metrics_.to_vector<float>();
+  auto sums = metrics_.to_vector<float>();
   metrics_.fill_zero();
+  // Rows without a valid label, padding among them, count nowhere.
+  sums[Metric::q_halt_loss] = sums[Metric::counted_q_halt_loss];
+  sums[Metric::q_continue_loss] = sums[Metric::counted_q_continue_loss];
   return divide_metrics(sums, sums[Metric::rows]);
 }
 

@@ -43,7 +43,10 @@ void act_loss(const Tensor& q, const Tensor* target, const Tensor& loss, const T
       gradient[1] = static_cast<float>(0.5 * grad_scale * (sigmoid(go_on) - wanted));
       sums[Metric::q_continue_loss] += binary_cross_entropy(go_on, wanted);
     }
-    if (!halted.data<uint8_t>()[b] || count == 0) continue;
+    if (count == 0) continue;
+    sums[Metric::counted_q_halt_loss] += binary_cross_entropy(stop, right);
+    if (target) sums[Metric::counted_q_continue_loss] += binary_cross_entropy(go_on, target->data<float>()[b]);
+    if (!halted.data<uint8_t>()[b]) continue;
     sums[Metric::rows] += 1;
     sums[Metric::accuracy] += static_cast<double>(correct) / count;
     sums[Metric::exact_accuracy] += right;

@@ -50,7 +50,10 @@ __global__ void rows_kernel(ActRows r, float* dq, float* rows) {
     dq[2 * b + 1] = static_cast<float>(0.5 * r.grad_scale * (exact_sigmoid(go_on) - wanted));
     to[Metric::q_continue_loss] = static_cast<float>(binary_cross_entropy(go_on, wanted));
   }
-  if (!r.halted[b] || count == 0) return;
+  if (count == 0) return;
+  to[Metric::counted_q_halt_loss] = to[Metric::q_halt_loss];
+  to[Metric::counted_q_continue_loss] = to[Metric::q_continue_loss];
+  if (!r.halted[b]) return;
   to[Metric::rows] = 1;
   to[Metric::accuracy] = static_cast<float>(correct) / static_cast<float>(count);
   to[Metric::exact_accuracy] = right;

@@ -153,6 +153,10 @@ TEST_P(Act, LossesAndMetrics) {
       metrics[Metric::q_halt_loss] += bce(q[2 * b], right[b]);
       if (with_target) metrics[Metric::q_continue_loss] += bce(q[2 * b + 1], target[b]);
       metrics[Metric::valid_tokens] += counts[b];
+      if (counts[b] > 0) {
+        metrics[Metric::counted_q_halt_loss] += bce(q[2 * b], right[b]);
+        if (with_target) metrics[Metric::counted_q_continue_loss] += bce(q[2 * b + 1], target[b]);
+      }
     }
     metrics[Metric::rows] += 3;
     metrics[Metric::accuracy] += 1 + 0.75 + 1.0 / 3;
