@@ -1,0 +1,117 @@
+#include "generate/chat.h"
+
+#include <unistd.h>
+
+#include <cstdio>
+#include <iostream>
+#include <iterator>
+#include <random>
+
+#include "device/rules.h"
+#include "generate/answer.h"
+#include "generate/conversation.h"
+#include "generate/output.h"
+#include "runtime/programs.h"
+
+namespace trm {
+namespace {
+
+Tokenizer open_tokenizer(const LoadedModel& loaded, const Options& options) {
+  const std::string file = loaded.file.string();
+  if (!options.tokenizer && loaded.tokenizer_json.empty())
+    throw TokenizerError("'" + file + "' holds no tokenizer: give the one that the model was trained with, --tokenizer FILE|FOLDER");
+  Tokenizer tokenizer = options.tokenizer ? Tokenizer::load(*options.tokenizer) : Tokenizer::from_json(loaded.tokenizer_json, "the tokenizer in '" + file + "'");
+  const int size = tokenizer.vocab_size(), expected = loaded.model->config().vocab_size;
+  if (size != expected)
+    throw TokenizerError((options.tokenizer ? "the tokenizer '" + *options.tokenizer + "'" : "the tokenizer in '" + file + "'") + " has " + std::to_string(size) +
+                         " tokens, the model of '" + file + "' was trained with " + std::to_string(expected) + ": give the tokenizer that it was trained with" +
+                         (options.tokenizer && !loaded.tokenizer_json.empty() ? ", or leave --tokenizer out to use the checkpoint's own" : ""));
+  return tokenizer;
+}
+
+/// Whether decoding may be captured: a first token shows which ops are not native.
+bool compiles(const Model& model, const Options& options) {
+  const CompileRule rule = compile_rule(model.device());
+  if (!rule.on || options.op_report) return false;
+  make_incremental_decoder(model, false)->feed(std::vector<int32_t>{0});
+  const std::string fallen = fallen_back_op(model.device().kind);
+  return compile_rule(model.device(), fallen.empty() ? std::nullopt : std::optional(fallen)).on;
+}
+
+std::unique_ptr<Decoder> make_decoder(const Model& model, const Options& options) {
+  const bool causal = model.config().causal && !model.config().mlp_t;
+  if (options.decoding == Decoding::incremental && !causal)
+    throw UsageError("--decode incremental needs a causal model, and this one's arch.causal is false: a position depends on later ones; leave --decode out");
+  if (options.decoding == Decoding::window || !causal) {
+    if (!options.decoding) note("The model is not causal: the whole window is computed for every token.");
+    return make_window_decoder(model);
+  }
+  return make_incremental_decoder(model, compiles(model, options));
+}
+
+void report(const Answer& answer, const Options& options, int64_t window, uint64_t seed) {
+  std::string text;
+  switch (answer.end) {
+    case AnswerEnd::window: text = "The window of " + std::to_string(window) + " tokens is full: the answer stops here. "; break;
+    case AnswerEnd::length: text = "Stopped after --max-new-tokens " + std::to_string(options.max_new_tokens) + ". "; break;
+    default: break;
+  }
+  char speed[128];
+  std::snprintf(speed, sizeof speed, "%lld %s, %.1f tokens/s", static_cast<long long>(answer.sampled), answer.sampled == 1 ? "token" : "tokens",
+                static_cast<double>(answer.sampled) / std::max(answer.seconds, 1e-9));
+  note("[" + text + speed + (options.sampling.temperature > 0 ? ", seed " + std::to_string(seed) : "") + "]");
+}
+
+/// Without the line end that echo and editors add.
+std::string standard_input() {
+  std::string text{std::istreambuf_iterator<char>(std::cin), {}};
+  if (text.ends_with('\n')) text.pop_back();
+  if (text.ends_with('\r')) text.pop_back();
+  return text;
+}
+
+void converse(const std::function<void(const std::string&)>& answer, Conversation& conversation) {
+  const bool terminal = ::isatty(STDIN_FILENO) == 1;
+  if (terminal) note("A line is a turn. /reset starts a new conversation, /quit or Ctrl-D ends it.");
+  for (std::string line;;) {
+    if (terminal) std::cerr << "> " << std::flush;
+    if (!std::getline(std::cin, line)) break;
+    if (line.ends_with('\r')) line.pop_back();
+    if (line == "/quit" || line == "/exit") return;
+    if (line == "/reset") {
+      conversation.reset();
+      note("A new conversation.");
+    } else if (line.find_first_not_of(" \t") != std::string::npos) {
+      try {
+        answer(line);
+      } catch (const PromptError& error) {
+        // The conversation goes on as it was.
+        note(std::string("error: ") + error.what());
+      }
+    }
+  }
+  if (terminal) note("");
+}
+
+}  // namespace
+
+void answer_prompts(const LoadedModel& loaded, const Options& options) {
+  const Model& model = *loaded.model;
+  const int64_t window = model.config().seq_len;
+  const Tokenizer tokenizer = open_tokenizer(loaded, options);
+  const auto conversation = make_conversation(tokenizer, window, std::min(options.max_new_tokens, window / 2), options.system);
+  AnswerOptions how{options.sampling, options.seed.value_or(std::random_device{}()), options.max_new_tokens, options.stops};
+  Answerer answerer(make_decoder(model, options), tokenizer, how);
+  const auto answer = [&](const std::string& text) {
+    const Conversation::Prompt prompt = conversation->ask(text);
+    if (!prompt.note.empty()) note("Note: " + prompt.note + ".");
+    const Answer given = answerer.answer(prompt.tokens, write_answer);
+    write_answer("\n");
+    conversation->answered(given.tokens);
+    report(given, options, window, how.seed);
+  };
+  if (options.interactive) return converse(answer, *conversation);
+  answer(options.prompt ? *options.prompt : standard_input());
+}
+
+}  // namespace trm

@@ -1,0 +1,15 @@
+#include "generate/output.h"
+
+#include <iostream>
+#include <stdexcept>
+
+namespace trm {
+
+void write_answer(std::string_view text) {
+  std::cout << text << std::flush;
+  if (!std::cout) throw std::runtime_error("the answer cannot be written to standard output");
+}
+
+void note(std::string_view text) { std::cerr << text << std::endl; }
+
+}  // namespace trm

@@ -1,0 +1,93 @@
+#include "generate/sampling.h"
+
+#include <algorithm>
+#include <cmath>
+#include <stdexcept>
+
+#include "device/random.h"
+
+namespace trm {
+namespace {
+
+struct Scored {
+  int32_t token;
+  double logit;
+};
+
+std::vector<Scored> penalized(std::span<const float> logits, std::span<const int32_t> seen, double penalty) {
+  std::vector<Scored> scored;
+  scored.reserve(logits.size());
+  for (const float logit : logits) {
+    if (std::isnan(logit) || logit == INFINITY)
+      throw std::runtime_error("the model gives no usable logits (NaN or infinity): its weights or its precision are damaged");
+    scored.push_back({static_cast<int32_t>(scored.size()), logit});
+  }
+  if (penalty == 1) return scored;
+  for (const int32_t token : seen) {
+    // From the logit as it came: a token seen twice is penalized once.
+    const double logit = logits[static_cast<size_t>(token)];
+    scored[static_cast<size_t>(token)].logit = logit > 0 ? logit / penalty : logit * penalty;
+  }
+  return scored;
+}
+
+/// Drops what is not among the first `count`; what remains is in order.
+void keep_first(std::vector<Candidate>& candidates, size_t count) { candidates.resize(std::max<size_t>(1, count)); }
+
+void normalize(std::vector<Candidate>& candidates) {
+  double sum = 0;
+  for (const Candidate& candidate : candidates) sum += candidate.probability;
+  for (Candidate& candidate : candidates) candidate.probability /= sum;
+}
+
+}  // namespace
+
+std::vector<Candidate> candidates(std::span<const float> logits, std::span<const int32_t> seen,
+                                  const SamplingOptions& options) {
+  if (logits.empty()) throw std::runtime_error("there are no logits to sample from");
+  std::vector<Scored> scored = penalized(logits, seen, options.repeat_penalty);
+  const auto before = [](const Scored& a, const Scored& b) {
+    return a.logit != b.logit ? a.logit > b.logit : a.token < b.token;
+  };
+  size_t count = scored.size();
+  if (options.temperature == 0) count = 1;
+  else if (options.top_k > 0) count = std::min(count, static_cast<size_t>(options.top_k));
+  std::partial_sort(scored.begin(), scored.begin() + static_cast<std::ptrdiff_t>(count), scored.end(), before);
+  if (options.temperature == 0) return {{scored[0].token, 1.0}};
+
+  std::vector<Candidate> kept;
+  for (size_t i = 0; i < count; ++i)
+    kept.push_back({scored[i].token, i == 0 ? 1.0 : std::exp((scored[i].logit - scored[0].logit) / options.temperature)});
+  normalize(kept);
+  if (options.top_p < 1) {
+    double sum = 0;
+    size_t fewest = 0;
+    while (fewest < kept.size() && sum < options.top_p) sum += kept[fewest++].probability;
+    keep_first(kept, fewest);
+  }
+  const double least = options.min_p * kept[0].probability;
+  keep_first(kept, static_cast<size_t>(std::count_if(kept.begin(), kept.end(), [&](const Candidate& c) { return c.probability >= least; })));
+  normalize(kept);
+  return kept;
+}
+
+int32_t pick(std::span<const Candidate> candidates, double position) {
+  double sum = 0;
+  for (const Candidate& candidate : candidates) {
+    sum += candidate.probability;
+    if (position < sum) return candidate.token;
+  }
+  // Rounding left the sum below 1.
+  return candidates.back().token;
+}
+
+double uniform_number(uint64_t seed, uint64_t index) {
+  const auto bits = random_numbers(seed, RandomPurpose::sampling, index, 0);
+  return static_cast<double>((static_cast<uint64_t>(bits[0]) << 32 | bits[1]) >> 11) * 0x1p-53;
+}
+
+int32_t Sampler::next(std::span<const float> logits, std::span<const int32_t> seen) {
+  return pick(candidates(logits, seen, options_), uniform_number(seed_, index_++));
+}
+
+}  // namespace trm
