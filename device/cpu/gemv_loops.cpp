@@ -3,7 +3,6 @@
 #include "device/cpu/vector_math.h"
 #if defined(__AVX512BF16__)
 #include <immintrin.h>
-#pragma GCC diagnostic ignored "-Wmaybe-uninitialized"  // GCC 12's own _mm512_reduce_add_ps
 #endif
 
 namespace trm::cpu::TRM_SIMD {

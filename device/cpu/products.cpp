@@ -67,12 +67,18 @@ void token_linear_backward_weight(const Tensor& dy, const Tensor& x, Tensor& dw)
     }
   });
   float* to = dw.data<float>();
+  constexpr int64_t tile = 16;
 #pragma omp parallel for schedule(static) if (area > 1 << 12)
-  for (int64_t o = 0; o < out; ++o)
+  for (int64_t first = 0; first < out; first += tile)
     for (int64_t share = 0; share < shares; ++share) {
-      const float* from = sums + share * area + (turned ? o : o * in);
-      const int64_t stride = turned ? out : 1;
-      for (int64_t i = 0; i < in; ++i) to[o * in + i] += from[i * stride];
+      const float* from = sums + share * area;
+      const int64_t end = std::min(first + tile, out);
+      if (!turned) {
+        for (int64_t i = first * in; i < end * in; ++i) to[i] += from[i];
+      } else {
+        for (int64_t i = 0; i < in; ++i)
+          for (int64_t o = first; o < end; ++o) to[o * in + i] += from[i * out + o];
+      }
     }
 }
 
