@@ -48,7 +48,6 @@ bool CheckpointWriter::save(const std::function<checkpoint::Checkpoint()>& captu
   } catch (const std::exception& error) {
     error_ = error.what();
     progress_.activity("");
-    progress_.complain(error_);
     return false;
   }
 }

@@ -27,7 +27,7 @@ class CheckpointWriter {
 
   /// Whether a score is as good as the best so far, in which case the next save is the best. NaN never is.
   bool offer(int64_t step, double value);
-  /// Returns whether it was saved; otherwise the reason has been said, and is in error().
+  /// Returns whether it was saved; otherwise the reason is in error().
   bool save(const std::function<checkpoint::Checkpoint()>& capture);
   const std::string& error() const { return error_; }
 

@@ -93,6 +93,7 @@ void Progress::show(const Reading& reading) {
     if (now - last_drawn_ >= redraw_interval) draw();
   } else if (now - last_line_ >= line_interval) {
     last_line_ = now;
+    line_step_ = last_.step;
     std::cout << text(false) << std::endl;
   }
 }
@@ -121,7 +122,7 @@ void Progress::complain(const std::string& line) {
 
 void Progress::finish() {
   clear();
-  if (shown_ && !finished_) std::cout << text(false) << std::endl;
+  if (shown_ && !finished_ && (terminal_ || line_step_ != last_.step)) std::cout << text(false) << std::endl;
   finished_ = true;
 }
 

@@ -40,7 +40,7 @@ class Progress {
   void clear();
 
   bool terminal_, drawn_ = false, finished_ = false;
-  int64_t total_ = 0, first_ = 0;
+  int64_t total_ = 0, first_ = 0, line_step_ = -1;
   Reading last_;
   bool shown_ = false;
   std::string activity_;

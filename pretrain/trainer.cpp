@@ -149,7 +149,7 @@ bool Trainer::save() {
   save_due_ = false;
   const bool good = writer_->save([&] { return capture_run(*model_, *optimizer_, *step_, static_cast<uint64_t>(settings_.seed), position()); });
   if (good) saved_ = {steps_, step_->pending()};
-  else progress_.warn("training goes on; saving is tried again at the next checkpoint and at the end");
+  else progress_.complain(writer_->error() + "; training goes on, and saving is tried again at the next checkpoint and at the end");
   return good;
 }
 
@@ -157,9 +157,9 @@ void Trainer::save_at_the_end() {
   if (!save_due_ && saved_ == std::pair(steps_, step_->pending())) return;
   const auto capture = [&] { return capture_run(*model_, *optimizer_, *step_, static_cast<uint64_t>(settings_.seed), position()); };
   if (writer_->save(capture)) return;
-  progress_.say("Trying once more to save");
-  std::this_thread::sleep_for(std::chrono::seconds(2));
-  if (!writer_->save(capture)) throw checkpoint::Error("step " + std::to_string(steps_) + " could not be saved: " + writer_->error());
+  progress_.complain(writer_->error() + "; trying once more");
+  std::this_thread::sleep_for(std::chrono::seconds(1));
+  if (!writer_->save(capture)) throw checkpoint::Error(writer_->error() + "; what was trained since the last checkpoint is lost, older checkpoints are as they were");
 }
 
 }  // namespace trm

@@ -24,7 +24,7 @@ namespace fs = std::filesystem;
 constexpr int rows = 4, length = 16, vocabulary = 32, puzzles = 5;
 
 /// The first step's loss a row and gradient norm of the tiny model below; the same for every device, as its weights are drawn on the host.
-constexpr double expected_loss = 0, expected_norm = 0;
+constexpr double expected_loss = 3.6467, expected_norm = 1.2721;
 
 struct Failure : std::runtime_error {
   using std::runtime_error::runtime_error;
