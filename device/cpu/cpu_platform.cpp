@@ -7,6 +7,7 @@
 #include <fstream>
 #include <thread>
 
+#include "device/cpu/pages.h"
 #include "device/errors.h"
 
 namespace trm::cpu {
@@ -32,7 +33,7 @@ class CpuBackend final : public Backend {
     return info;
   }
   void* allocate(size_t bytes) override {
-    void* memory = std::aligned_alloc(4096, (bytes + 4095) / 4096 * 4096);
+    void* memory = allocate_pages(bytes);
     if (!memory)
       throw OutOfMemory("out of memory on cpu: asked for " + std::to_string(bytes >> 20) +
                         " MiB; lower global_batch_size (raise gradient_accumulation_steps to keep the effective batch)");

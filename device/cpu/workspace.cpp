@@ -4,6 +4,7 @@
 #include <memory>
 #include <string>
 
+#include "device/cpu/pages.h"
 #include "device/errors.h"
 
 namespace trm::cpu {
@@ -23,11 +24,10 @@ void* workspace(Workspace use, size_t bytes) {
   thread_local Buffer buffers[static_cast<int>(Workspace::count)];
   Buffer& buffer = buffers[static_cast<int>(use)];
   if (buffer.bytes < bytes || !buffer.memory) {
-    const size_t rounded = (bytes + 4095) / 4096 * 4096 + 4096;
     buffer.memory.reset();
-    buffer.memory.reset(std::aligned_alloc(4096, rounded));
-    buffer.bytes = buffer.memory ? rounded : 0;
-    if (!buffer.memory) throw OutOfMemory("out of memory on cpu: asked for " + std::to_string(rounded >> 20) + " MiB of work space");
+    buffer.memory.reset(allocate_pages(bytes + 1));
+    buffer.bytes = buffer.memory ? bytes : 0;
+    if (!buffer.memory) throw OutOfMemory("out of memory on cpu: asked for " + std::to_string(bytes >> 20) + " MiB of work space");
   }
   return buffer.memory.get();
 }
