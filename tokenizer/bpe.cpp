@@ -51,7 +51,8 @@ Bpe::Bpe(Vocabulary vocabulary, Merges merges, BpeOptions options)
       return found->second;
     };
     const auto& [left, right] = merges_[rank];
-    ranks_[key(id(left), id(right))] = {static_cast<int32_t>(rank), id(left + right)};
+    const int32_t left_id = id(left), right_id = id(right), result = id(left + right);
+    ranks_[key(left_id, right_id)] = {static_cast<int32_t>(rank), result};
   }
 }
 
