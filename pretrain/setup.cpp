@@ -102,7 +102,16 @@ void Trainer::make_model(const std::optional<checkpoint::Checkpoint>& resumed) {
   if (embedding != stored.arrays.end() && !embedding->second.shape.empty() && embedding->second.shape[0] != config.vocab_size)
     throw checkpoint::Error("'" + file + "' has a vocabulary of " + std::to_string(embedding->second.shape[0]) + ", the data one of " + std::to_string(config.vocab_size) +
                             ": build the dataset with the tokenizer of that run");
-  const std::string note = load_weights(stored.arrays, file, *model_);
+  std::string note;
+  try {
+    note = load_weights(stored.arrays, file, *model_);
+  } catch (const checkpoint::Error& error) {
+    std::string text = error.what();
+    if (stored.stored)
+      for (const std::string& difference : compare(*stored.stored, settings_, {}).fatal)
+        if (difference.starts_with("arch.")) text += "\n  " + difference;
+    throw checkpoint::Error(text);
+  }
   progress_.say("Weights from " + file + (stored.ema ? " (moving average)" : ""));
   if (!note.empty()) progress_.say("Note: " + note);
 }

@@ -1,10 +1,19 @@
 // Stopping and resuming gives the numbers of never stopping, bit for bit, with the real program.
+#include <hdf5.h>
+
 #include "tests/pretrain/run_program.h"
 
 namespace trm {
 namespace {
 
 using namespace testing;
+
+void set_format_version(const fs::path& file, int64_t version) {
+  const hid_t opened = H5Fopen(file.c_str(), H5F_ACC_RDWR, H5P_DEFAULT), attribute = H5Aopen(opened, "format_version", H5P_DEFAULT);
+  H5Awrite(attribute, H5T_NATIVE_INT64, &version);
+  H5Aclose(attribute);
+  H5Fclose(opened);
+}
 
 class Resume : public PretrainTest {
  protected:
@@ -138,7 +147,9 @@ TEST_F(Resume, ForeignAndNewerFilesAreNamed) {
   lacking.arrays.erase("loader/cursor");
   checkpoint::save(lacking, folder_ / "lacking.h5");
   expect_error(chat() + Arguments{"resume=lacking.h5"}, {"lacking.h5", "loader/cursor", "load_checkpoint="});
-  // The version stands in the file as an attribute of eight bytes; the file of a later program has another there and its checksum with it.
+  fs::copy_file(folder_ / "run/step_2.h5", folder_ / "newer.h5");
+  set_format_version(folder_ / "newer.h5", 99);
+  expect_error(chat() + Arguments{"resume=newer.h5"}, {"newer.h5", "newer version"});
   EXPECT_EQ(metrics().size(), 2u) << "the run that was there is untouched";
   EXPECT_TRUE(fs::exists(folder_ / "run/step_2.h5"));
 }

@@ -1,0 +1,116 @@
+// What a user can get wrong: a clear error, status 1, and nothing lost.
+#include <sys/mount.h>
+
+#include "tests/pretrain/run_program.h"
+
+namespace trm {
+namespace {
+
+using namespace testing;
+
+class BadInput : public PretrainTest {};
+
+TEST_F(BadInput, DatasetsThatCannotBeUsed) {
+  expect_error(chat() + Arguments{"~data_paths"}, {"data_paths", "build_dataset"});
+  expect_error(chat() + Arguments{"data_paths=[nowhere]"}, {"'nowhere' does not exist"});
+  fs::create_directories(folder_ / "empty");
+  expect_error(chat() + Arguments{"data_paths=[empty]"}, {"empty/train/dataset.json"});
+  make_chat();
+  fs::copy(folder_ / "chat", folder_ / "cut", fs::copy_options::recursive);
+  fs::resize_file(folder_ / "cut/train/all__inputs.npy", 300);
+  expect_error(chat() + Arguments{"data_paths=[cut]"}, {"cut/train/all__inputs.npy", "truncated"});
+  Synthetic narrow = tiny_data(24);
+  narrow.metadata.vocab_size = 16;
+  narrow.write(folder_ / "outside");
+  std::string text = read_file(folder_ / "outside/train/dataset.json");
+  text.replace(text.find("\"vocab_size\": 16"), 16, "\"vocab_size\": 12");
+  write_file(folder_ / "outside/train/dataset.json", text);
+  expect_error(chat() + Arguments{"data_paths=[outside]"}, {"outside", "outside the vocabulary"});
+  Synthetic longer = tiny_data(24);
+  longer.metadata.seq_len = 9;
+  longer.write(folder_ / "longer");
+  longer.write(folder_ / "longer", "test");
+  expect_error(chat() + Arguments{"data_paths=[chat,longer]"}, {"seq_len", "8", "9"});
+  expect_error(chat() + Arguments{"data_paths_test=[longer]"}, {"seq_len 9", "8"});
+  expect_error(chat() + Arguments{"global_batch_size=5000"}, {"not one step", "24 examples", "5000"});
+  EXPECT_FALSE(fs::exists(folder_ / "run"));
+}
+
+TEST_F(BadInput, IdentifiersBeyondThePuzzleTable) {
+  make_puzzles();
+  Synthetic test = tiny_data(3);
+  test.metadata.num_puzzle_identifiers = 20;
+  test.puzzle_sizes.assign(12, 1);
+  test.group_sizes.assign(12, 1);
+  test.write(folder_ / "puzzles", "test");
+  expect_error(puzzles(), {"identifier 12", "9"});
+}
+
+TEST_F(BadInput, ConfigurationsThatNoRunCanHave) {
+  make_chat();
+  expect_error(chat() + Arguments{"arch.hidden_size=33", "arch.num_heads=1"}, {"rope", "33"});
+  expect_error(chat() + Arguments{"global_batch_size=0"}, {"global_batch_size", "at least 1"});
+  expect_error(chat() + Arguments{"arch.mlp_t=True"}, {"arch.mlp_t", "arch.causal", "future"});
+  expect_error(chat() + Arguments{"eval_save_outputs=[prds]"}, {"eval_save_outputs", "prds", "preds"});
+  expect_error(chat() + Arguments{"freeze_weights=True"}, {"freeze_weights", "puzzle_emb_ndim"});
+  EXPECT_FALSE(fs::exists(folder_ / "run"));
+}
+
+TEST_F(BadInput, ARunThatIsThereIsNotOverwritten) {
+  make_chat();
+  ASSERT_EQ(run(chat() + Arguments{"max_steps=2"}).status, 0);
+  const std::string before = read_file(folder_ / "run/step_2.h5") + read_file(folder_ / "run/metrics.jsonl");
+  expect_error(chat() + Arguments{"max_steps=2"}, {"'run' already has checkpoints", "step_2.h5", "resume=auto"});
+  EXPECT_EQ(read_file(folder_ / "run/step_2.h5") + read_file(folder_ / "run/metrics.jsonl"), before);
+}
+
+TEST_F(BadInput, WeightsThatDoNotFit) {
+  make_chat();
+  ASSERT_EQ(run(chat() + Arguments{"max_steps=1"}).status, 0);
+  Synthetic wider = tiny_data(24);
+  wider.metadata.vocab_size = 20;
+  wider.write(folder_ / "wider");
+  const Arguments other = chat() + Arguments{"checkpoint_path=other", "max_steps=1"};
+  expect_error(other + Arguments{"data_paths=[wider]", "load_checkpoint=run"}, {"run/step_1.h5", "vocabulary of 16", "one of 20"});
+  expect_error(other + Arguments{"arch.hidden_size=64", "load_checkpoint=run/step_1.h5"}, {"run/step_1.h5", "arch.hidden_size: 32 in the checkpoint, 64 here"});
+  expect_error(other + Arguments{"load_checkpoint=nowhere"}, {"no such checkpoint", "nowhere"});
+  EXPECT_FALSE(fs::exists(folder_ / "other"));
+}
+
+TEST_F(BadInput, FoldersThatCannotBeWritten) {
+  make_chat();
+  expect_error(chat() + Arguments{"checkpoint_path=/proc/nothing/run"}, {"/proc/nothing/run"});
+  write_file(folder_ / "file", "");
+  expect_error(chat() + Arguments{"checkpoint_path=file/run"}, {"file/run"});
+}
+
+TEST_F(BadInput, FailingToSaveKeepsOlderCheckpointsAndTriesAgain) {
+  make_chat();
+  write_file(folder_ / "run/step_4.h5/in-the-way", "");  // a folder cannot be replaced by a file
+  const Arguments arguments = chat() + Arguments{"checkpoint_interval=2"};
+  const Result went_on = run(arguments + Arguments{"max_steps=6"});
+  EXPECT_EQ(went_on.status, 0) << went_on.output;
+  EXPECT_TRUE(went_on.says("error: cannot save 'run/step_4.h5'")) << went_on.output;
+  EXPECT_EQ(load("run/step_2.h5").step, 2);
+  EXPECT_EQ(load("run/step_6.h5").step, 6);
+  fs::remove_all(folder_ / "run");
+  write_file(folder_ / "run/step_4.h5/in-the-way", "");
+  expect_error(arguments + Arguments{"max_steps=4"}, {"cannot save 'run/step_4.h5'", "older checkpoints are as they were"});
+  EXPECT_EQ(load("run/step_2.h5").step, 2);
+  EXPECT_EQ(std::distance(fs::directory_iterator(folder_ / "run"), {}), 4) << "no temporary file is left: all_config.yaml, metrics.jsonl, step_2.h5, step_4.h5/";
+}
+
+TEST_F(BadInput, AFullDisk) {
+  make_chat();
+  fs::create_directories(folder_ / "small");
+  if (::mount("tmpfs", (folder_ / "small").c_str(), "tmpfs", 0, "size=600k") != 0) GTEST_SKIP() << "no small file system can be mounted here";
+  const Result result = run(chat() + Arguments{"checkpoint_path=small/run", "checkpoint_interval=1", "max_steps=12"});
+  const bool first_is_whole = fs::exists(folder_ / "small/run/step_1.h5") && load("small/run/step_1.h5").step == 1;
+  ::umount((folder_ / "small").c_str());
+  EXPECT_EQ(result.status, 1) << result.output;
+  EXPECT_TRUE(result.says("No space left on device")) << result.output;
+  EXPECT_TRUE(first_is_whole) << result.output;
+}
+
+}  // namespace
+}  // namespace trm
