@@ -1,60 +1,57 @@
+#include <algorithm>
 #include <cstring>
 
-#include "device/cpu/activation.h"
+#include "device/cpu/chunks.h"
 #include "device/cpu/cpu_platform.h"
+#include "device/cpu/elementwise_loops.h"
 #include "device/kernels.h"
 
 namespace trm::cpu {
 namespace {
 
-constexpr int64_t parallel_from = 1 << 15;  // elements; below, starting threads costs more than the work
+constexpr int64_t elements_at_once = 1 << 13;
+
+/// work(first, count) over pieces of [0, n), on all threads where there are several.
+template <class Work>
+void in_pieces(int64_t n, const Work& work) {
+#pragma omp parallel for if (n > 2 * elements_at_once)
+  for (int64_t first = 0; first < n; first += elements_at_once) work(first, std::min(elements_at_once, n - first));
+}
 
 void fill(Tensor& out, float value) {
-  visit_activation(out, [&]<class T>(T) {
-    T* to = out.data<T>();
-    const int64_t n = out.elements();
-    const T narrow(value);
-#pragma omp parallel for simd if (n >= parallel_from)
-    for (int64_t i = 0; i < n; ++i) to[i] = narrow;
+  in_pieces(out.elements(), [&](int64_t first, int64_t count) {
+    if (out.dtype() == DType::float32)
+      std::fill_n(out.data<float>() + first, count, value);
+    else
+      std::fill_n(out.data<bfloat16>() + first, count, bfloat16(value));
   });
 }
 
 void cast(const Tensor& in, Tensor& out) {
-  const int64_t n = in.elements();
   if (in.dtype() == out.dtype()) {
     std::memmove(out.address(), in.address(), in.bytes());
     return;
   }
-  visit_activation(in, [&]<class From>(From) {
-    visit_activation(out, [&]<class To>(To) {
-      const From* from = in.data<From>();
-      To* to = out.data<To>();
-#pragma omp parallel for simd if (n >= parallel_from)
-      for (int64_t i = 0; i < n; ++i) to[i] = To(static_cast<float>(from[i]));
-    });
+  in_pieces(in.elements(), [&](int64_t first, int64_t count) {
+    if (in.dtype() == DType::float32)
+      elementwise_loops().narrow(in.data<float>() + first, reinterpret_cast<uint16_t*>(out.data<bfloat16>()) + first,
+                                 count);
+    else
+      elementwise_loops().widen(reinterpret_cast<const uint16_t*>(in.data<bfloat16>()) + first,
+                                out.data<float>() + first, count);
   });
 }
 
-void add(const Tensor& a, const Tensor& b, Tensor& out) {
-  visit_activation(a, [&]<class T>(T) {
-    const T *x = a.data<T>(), *y = b.data<T>();
-    T* to = out.data<T>();
-    const int64_t n = out.elements();
-#pragma omp parallel for simd if (n >= parallel_from)
-    for (int64_t i = 0; i < n; ++i) to[i] = T(static_cast<float>(x[i]) + static_cast<float>(y[i]));
+void sum(const Tensor& a, const Tensor& b, const Tensor* c, Tensor& out) {
+  const size_t size = size_of(out.dtype());
+  in_pieces(out.elements(), [&](int64_t first, int64_t count) {
+    const auto from = [&](const Tensor& t) { return offset_by(t.address(), first, size); };
+    elementwise_loops().add[out.dtype()](from(a), from(b), c ? from(*c) : nullptr, from(out), count);
   });
 }
 
-void add3(const Tensor& a, const Tensor& b, const Tensor& c, Tensor& out) {
-  visit_activation(a, [&]<class T>(T) {
-    const T *x = a.data<T>(), *y = b.data<T>(), *z = c.data<T>();
-    T* to = out.data<T>();
-    const int64_t n = out.elements();
-#pragma omp parallel for simd if (n >= parallel_from)
-    for (int64_t i = 0; i < n; ++i)
-      to[i] = T(static_cast<float>(x[i]) + static_cast<float>(y[i]) + static_cast<float>(z[i]));
-  });
-}
+void add(const Tensor& a, const Tensor& b, Tensor& out) { sum(a, b, nullptr, out); }
+void add3(const Tensor& a, const Tensor& b, const Tensor& c, Tensor& out) { sum(a, b, &c, out); }
 
 }  // namespace
 

@@ -61,7 +61,7 @@ void attention_cached(const Tensor& qkv, const Tensor& position, int heads, Tens
                                    offset_by(v_cache.address(), column, size), positions, inner, head_dim, scale,
                                    scores, scores + positions, offset_by(out.address(), t * inner + column, size));
   };
-  constexpr int64_t parallel_from = 1 << 15;  // elements of the keys
+  constexpr int64_t parallel_from = 1 << 16;  // elements of the keys
   if ((first + T) * inner * T < parallel_from)
     for (int64_t task = 0; task < T * heads; ++task) run(task, 1);
   else

@@ -2,6 +2,7 @@
 
 #include <math.h>
 
+#include "device/cpu/lanes.h"
 #include "device/cpu/vector_math.h"
 
 namespace trm::cpu::TRM_SIMD {
@@ -100,27 +101,94 @@ void rotate(void* row, int64_t heads, int64_t head_dim, const float* cos, const 
   }
 }
 
+/// Scores of all positions for a head_dim of 32 · count: sixteen keys at a time.
+template <class T, int count>
+void key_scores(const T* query, const T* keys, int64_t positions, int64_t stride, float* scores) {
+  Lanes q[2 * count];
+  for (int c = 0; c < count; ++c) load_two(query + 32 * c, q[2 * c], q[2 * c + 1]);
+  for (int64_t first = 0; first < positions; first += 16) {
+    const int64_t there = positions - first < 16 ? positions - first : 16;
+    Lanes dots[16];
+    for (int64_t i = 0; i < 16; ++i) {
+      const T* key = keys + (first + (i < there ? i : there - 1)) * stride;
+      Lanes a, b, dot = {};
+      for (int c = 0; c < count; ++c) {
+        load_two(key + 32 * c, a, b);
+        dot += q[2 * c] * a;
+        dot += q[2 * c + 1] * b;
+      }
+      dots[i] = dot;
+    }
+    const Lanes all = sums_of(dots);
+    memcpy(scores + first, &all, static_cast<size_t>(there) * sizeof(float));
+  }
+}
+
+/// out = factor · Σ_j weights[j] values[j]
+template <class T, int count>
+void weighted_values(const T* values, const float* weights, int64_t positions, int64_t stride, float factor, T* out) {
+  constexpr int chains = 4 / count;  // sums side by side, to hide the latency of an addition
+  Lanes sums[chains][2 * count] = {}, a, b;
+  const auto add = [&](Lanes * sum, int64_t j) __attribute__((always_inline)) {
+    for (int c = 0; c < count; ++c) {
+      load_two(values + j * stride + 32 * c, a, b);
+      sum[2 * c] += weights[j] * a;
+      sum[2 * c + 1] += weights[j] * b;
+    }
+  };
+  int64_t j = 0;
+  for (; j + chains <= positions; j += chains)
+    for (int i = 0; i < chains; ++i) add(sums[i], j + i);
+  for (; j < positions; ++j) add(sums[0], j);
+  for (int i = 1; i < chains; ++i)
+    for (int c = 0; c < 2 * count; ++c) sums[0][c] += sums[i][c];
+  for (int c = 0; c < count; ++c) store_two(out + 32 * c, sums[0][2 * c] * factor, sums[0][2 * c + 1] * factor);
+}
+
 template <class T>
-void query(const void* q, const void* k, const void* v, int64_t positions, int64_t stride, int64_t head_dim,
-           float scale, float* scores, float* sum, void* out) {
-  const T *query = static_cast<const T*>(q), *keys = static_cast<const T*>(k), *values = static_cast<const T*>(v);
-  for (int64_t d = 0; d < head_dim; ++d) sum[d] = load(query + d);
+void any_key_scores(const T* query, const T* keys, int64_t positions, int64_t stride, int64_t head_dim, float* wide,
+                    float* scores) {
+  for (int64_t d = 0; d < head_dim; ++d) wide[d] = load(query + d);
   for (int64_t j = 0; j < positions; ++j) {
     const T* key = keys + j * stride;
     float dot = 0;
 #pragma omp simd reduction(+ : dot)
-    for (int64_t d = 0; d < head_dim; ++d) dot += sum[d] * load(key + d);
+    for (int64_t d = 0; d < head_dim; ++d) dot += wide[d] * load(key + d);
     scores[j] = dot;
   }
-  const float factor = 1.0f / exponentials(scores, positions, scale, largest_of(scores, positions));
+}
+
+template <class T>
+void any_weighted_values(const T* values, const float* weights, int64_t positions, int64_t stride, int64_t head_dim,
+                         float factor, float* sum, T* out) {
   for (int64_t d = 0; d < head_dim; ++d) sum[d] = 0;
   for (int64_t j = 0; j < positions; ++j) {
     const T* value = values + j * stride;
-    const float weight = scores[j];
+    const float weight = weights[j];
 #pragma omp simd
     for (int64_t d = 0; d < head_dim; ++d) sum[d] += weight * load(value + d);
   }
-  for (int64_t d = 0; d < head_dim; ++d) store(static_cast<T*>(out) + d, sum[d] * factor);
+  for (int64_t d = 0; d < head_dim; ++d) store(out + d, sum[d] * factor);
+}
+
+template <class T>
+void query(const void* q, const void* k, const void* v, int64_t positions, int64_t stride, int64_t head_dim,
+           float scale, float* scores, float* sum, void* out) {
+  const T *query = static_cast<const T*>(q), *keys = static_cast<const T*>(k), *values = static_cast<const T*>(v);
+  T* to = static_cast<T*>(out);
+  if (head_dim == 32)
+    key_scores<T, 1>(query, keys, positions, stride, scores);
+  else if (head_dim == 64)
+    key_scores<T, 2>(query, keys, positions, stride, scores);
+  else
+    any_key_scores(query, keys, positions, stride, head_dim, sum, scores);
+  const float factor = 1.0f / exponentials(scores, positions, scale, largest_of(scores, positions));
+  if (head_dim == 32)
+    weighted_values<T, 1>(values, scores, positions, stride, factor, to);
+  else if (head_dim == 64)
+    weighted_values<T, 2>(values, scores, positions, stride, factor, to);
+  else
+    any_weighted_values(values, scores, positions, stride, head_dim, factor, sum, to);
 }
 
 }  // namespace

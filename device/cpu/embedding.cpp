@@ -1,9 +1,11 @@
 #include <algorithm>
 #include <cstring>
 #include <string>
+#include <vector>
 
-#include "device/cpu/activation.h"
+#include "device/cpu/chunks.h"
 #include "device/cpu/cpu_platform.h"
+#include "device/cpu/elementwise_loops.h"
 #include "device/kernels.h"
 
 namespace trm::cpu {
@@ -22,64 +24,54 @@ void input_embedding(const Tensor& tokens, const Tensor& table, const Tensor* pu
                      float scale, Tensor& out) {
   const int64_t B = tokens.size(0), S = tokens.size(1), N = out.size(1), D = out.size(2), P = N - S;
   const int64_t ndim = puzzle_rows ? puzzle_rows->size(1) : 0;
+  const DType dtype = table.dtype();
+  const size_t size = size_of(dtype);
+  const std::vector<float> padding(P ? D : 0);
   require_ids("input_embedding", "token", tokens, table.size(0));
-  visit_activation(table, [&]<class T>(T) {
-    const T* learned = positions ? positions->data<T>() : nullptr;
-    const float* puzzles = puzzle_rows ? puzzle_rows->data<float>() : nullptr;
 #pragma omp parallel for collapse(2) if (out.elements() > 1 << 14)
-    for (int64_t b = 0; b < B; ++b)
-      for (int64_t n = 0; n < N; ++n) {
-        T* to = out.data<T>() + (b * N + n) * D;
-        const T* added = learned ? learned + n * D : nullptr;
-        const auto write = [&](auto value) {
-          if (added)
-            for (int64_t d = 0; d < D; ++d) to[d] = T(scale * (value(d) + static_cast<float>(added[d])));
-          else
-            for (int64_t d = 0; d < D; ++d) to[d] = T(scale * value(d));
-        };
-        if (n < P) {
-          const float* puzzle = puzzles + b * ndim + n * D;
-          const int64_t held = std::clamp<int64_t>(ndim - n * D, 0, D);
-          write([=](int64_t d) { return d < held ? puzzle[d] : 0.0f; });
-        } else {
-          const T* row = table.data<T>() + tokens.data<int32_t>()[b * S + n - P] * D;
-          write([=](int64_t d) { return static_cast<float>(row[d]); });
-        }
+  for (int64_t b = 0; b < B; ++b)
+    for (int64_t n = 0; n < N; ++n) {
+      void* to = offset_by(out.address(), (b * N + n) * D, size);
+      const void* added = positions ? offset_by(positions->address(), n * D, size) : nullptr;
+      if (n >= P) {
+        elementwise_loops().scaled[dtype](offset_by(table.address(), tokens.data<int32_t>()[b * S + n - P] * D, size),
+                                          added, scale, to, D);
+        continue;
       }
-  });
+      const int64_t held = std::clamp<int64_t>(ndim - n * D, 0, D);  // the rest of the row is padding
+      const auto write = [&](const float* from, int64_t first, int64_t count) {
+        elementwise_loops().scaled_float32[dtype](from, added ? offset_by(added, first, size) : nullptr, scale,
+                                                  offset_by(to, first, size), count);
+      };
+      write(puzzle_rows->data<float>() + b * ndim + n * D, 0, held);
+      write(padding.data(), held, D - held);
+    }
 }
 
-// Each thread owns a range of columns and walks all positions in order: no two threads add to the same place.
+// Each thread owns ranges of columns and walks all positions in order: no two threads add to the same place.
 void input_embedding_backward(const Tensor& dx, const Tensor& tokens, float scale, Tensor& d_table,
                               Tensor* d_puzzle_rows, Tensor* d_positions) {
   const int64_t B = tokens.size(0), S = tokens.size(1), N = dx.size(1), D = dx.size(2), P = N - S;
   const int64_t ndim = d_puzzle_rows ? d_puzzle_rows->size(1) : 0;
   constexpr int64_t block = 64;
   require_ids("input_embedding_backward", "token", tokens, d_table.size(0));
-  visit_activation(dx, [&]<class T>(T) {
-    const T* gradient = dx.data<T>();
-    const int32_t* token = tokens.data<int32_t>();
-    float* table = d_table.data<float>();
-    float* learned = d_positions ? d_positions->data<float>() : nullptr;
-    float* puzzles = d_puzzle_rows ? d_puzzle_rows->data<float>() : nullptr;
+  const auto add = elementwise_loops().add_scaled[dx.dtype()];
 #pragma omp parallel for if (dx.elements() > 1 << 14)
-    for (int64_t first = 0; first < D; first += block) {
-      const int64_t last = std::min(first + block, D);
-      for (int64_t b = 0; b < B; ++b)
-        for (int64_t n = 0; n < N; ++n) {
-          const T* g = gradient + (b * N + n) * D;
-          if (learned)
-            for (int64_t d = first; d < last; ++d) learned[n * D + d] += scale * static_cast<float>(g[d]);
-          if (n >= P) {
-            float* to = table + token[b * S + n - P] * D;
-            for (int64_t d = first; d < last; ++d) to[d] += scale * static_cast<float>(g[d]);
-          } else if (puzzles) {
-            float* to = puzzles + b * ndim + n * D;
-            for (int64_t d = first; d < std::min(last, ndim - n * D); ++d) to[d] = scale * static_cast<float>(g[d]);
-          }
+  for (int64_t first = 0; first < D; first += block) {
+    const int64_t count = std::min(block, D - first);
+    for (int64_t b = 0; b < B; ++b)
+      for (int64_t n = 0; n < N; ++n) {
+        const void* g = offset_by(dx.address(), (b * N + n) * D + first, size_of(dx.dtype()));
+        if (d_positions) add(g, scale, d_positions->data<float>() + n * D + first, count);
+        if (n >= P)
+          add(g, scale, d_table.data<float>() + tokens.data<int32_t>()[b * S + n - P] * D + first, count);
+        else if (const int64_t held = std::min(count, ndim - n * D - first); held > 0) {
+          float* row = d_puzzle_rows->data<float>() + b * ndim + n * D + first;
+          std::fill_n(row, held, 0.0f);
+          add(g, scale, row, held);
         }
-    }
-  });
+      }
+  }
 }
 
 void gather_rows(const Tensor& table, const Tensor& ids, Tensor& out) {

@@ -1,6 +1,7 @@
 #include <algorithm>
 #include <vector>
 
+#include "device/cpu/adam_loops.h"
 #include "device/cpu/groups.h"
 #include "device/kernels.h"
 
@@ -14,13 +15,8 @@ void sum_of_squares(const Tensor& x, Tensor& out) {
   const float* values = x.data<float>();
   std::vector<double> sums(blocks);
 #pragma omp parallel for if (blocks > 2)
-  for (int64_t i = 0; i < blocks; ++i) {
-    const int64_t last = std::min(n, (i + 1) * block);
-    double sum = 0;
-#pragma omp simd reduction(+ : sum)
-    for (int64_t j = i * block; j < last; ++j) sum += static_cast<double>(values[j]) * values[j];
-    sums[i] = sum;
-  }
+  for (int64_t i = 0; i < blocks; ++i)
+    sums[i] = adam_loops().sum_of_squares(values + i * block, std::min(block, n - i * block));
   double total = 0;
   for (const double sum : sums) total += sum;
   *out.data<float>() = static_cast<float>(total);
