@@ -9,7 +9,7 @@
 
 #include "device/rules.h"
 #include "generate/answer.h"
-#include "generate/conversation.h"
+#include "generate/dialogue.h"
 #include "generate/output.h"
 #include "runtime/programs.h"
 
@@ -70,7 +70,7 @@ std::string standard_input() {
   return text;
 }
 
-void converse(const std::function<void(const std::string&)>& answer, Conversation& conversation) {
+void converse(const std::function<void(const std::string&)>& answer, Dialogue& dialogue) {
   const bool terminal = ::isatty(STDIN_FILENO) == 1;
   if (terminal) note("A line is a turn. /reset starts a new conversation, /quit or Ctrl-D ends it.");
   for (std::string line;;) {
@@ -79,7 +79,7 @@ void converse(const std::function<void(const std::string&)>& answer, Conversatio
     if (line.ends_with('\r')) line.pop_back();
     if (line == "/quit" || line == "/exit") return;
     if (line == "/reset") {
-      conversation.reset();
+      dialogue.reset();
       note("A new conversation.");
     } else if (line.find_first_not_of(" \t") != std::string::npos) {
       try {
@@ -99,18 +99,18 @@ void answer_prompts(const LoadedModel& loaded, const Options& options) {
   const Model& model = *loaded.model;
   const int64_t window = model.config().seq_len;
   const Tokenizer tokenizer = open_tokenizer(loaded, options);
-  const auto conversation = make_conversation(tokenizer, window, std::min(options.max_new_tokens, window / 2), options.system);
+  const auto dialogue = make_dialogue(tokenizer, window, std::min(options.max_new_tokens, window / 2), options.system);
   AnswerOptions how{options.sampling, options.seed.value_or(std::random_device{}()), options.max_new_tokens, options.stops};
   Answerer answerer(make_decoder(model, options), tokenizer, how);
   const auto answer = [&](const std::string& text) {
-    const Conversation::Prompt prompt = conversation->ask(text);
+    const Dialogue::Prompt prompt = dialogue->ask(text);
     if (!prompt.note.empty()) note("Note: " + prompt.note + ".");
     const Answer given = answerer.answer(prompt.tokens, write_answer);
     write_answer("\n");
-    conversation->answered(given.tokens);
+    dialogue->answered(given.tokens);
     report(given, options, window, how.seed);
   };
-  if (options.interactive) return converse(answer, *conversation);
+  if (options.interactive) return converse(answer, *dialogue);
   answer(options.prompt ? *options.prompt : standard_input());
 }
 

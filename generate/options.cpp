@@ -15,8 +15,7 @@
 namespace trm {
 namespace {
 
-using Text = cxxopts::Value;
-std::shared_ptr<Text> text() { return cxxopts::value<std::string>(); }
+std::shared_ptr<cxxopts::Value> text() { return cxxopts::value<std::string>(); }
 
 const std::vector<std::string> flags = {"interactive", "list-devices", "help", "version"};
 const std::vector<std::string> language_names = {"prompt",      "interactive", "system", "tokenizer", "max-new-tokens",
@@ -33,7 +32,7 @@ cxxopts::Options make_options() {
       ("dtype", "bfloat16 or float32; otherwise what the model was trained in", text(), "T")  //
       ("list-devices", "list the devices and stop")  //
       ("op-report", "print the table of ops and devices with calls, bytes and time; json:FILE writes it there",
-       text()->implicit_value(""), "json:FILE")  //
+       text(), "[json:FILE]")  //
       ("version", "print the version and stop")  //
       ("h,help", "print this");
   options.add_options("language models")  //
@@ -86,17 +85,23 @@ std::vector<std::string> spelled_alike(int argc, const char* const* argv) {
     const std::string name = option_name(argument);
     if (!contains(all, name)) {
       const std::string near = nearest(name, all);
-      throw UsageError("unknown option " + argument + (!near.empty() && looks_like(name, near) ? "; did you mean --" + near + "?" : "") +
+      throw UsageError("unknown option " + argument + (name.empty() || near.empty() ? "" : "; did you mean --" + near + "?") +
                        "; see generate --help");
     }
     const size_t equals = argument.find('=');
-    if (equals != std::string::npos || contains(flags, name) || name == "op-report") {
-      if (equals != std::string::npos && contains(flags, name)) throw UsageError("--" + name + " takes no value, got '" + argument.substr(equals + 1) + "'");
-      arguments.push_back("--" + name + (equals == std::string::npos ? "" : argument.substr(equals)));
-      continue;
+    const bool has_value = equals != std::string::npos;
+    const std::string value = has_value ? argument.substr(equals + 1) : "";
+    if (contains(flags, name)) {
+      if (has_value) throw UsageError("--" + name + " takes no value, got '" + value + "'");
+      arguments.push_back("--" + name);
+    } else if (name == "op-report") {
+      arguments.push_back("--" + name + "=" + value);
+    } else {
+      if (!has_value && i + 1 == argc) throw UsageError("--" + name + " needs a value; see generate --help");
+      // As an argument of its own: the library reads names by a regular expression, which long texts and line ends are too much for.
+      arguments.push_back("--" + name);
+      arguments.push_back(has_value ? value : argv[++i]);
     }
-    if (i + 1 == argc) throw UsageError("--" + name + " needs a value; see generate --help");
-    arguments.push_back("--" + name + "=" + argv[++i]);
   }
   return arguments;
 }

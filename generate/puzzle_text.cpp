@@ -18,22 +18,27 @@ int side_of(int cells) {
 
 std::string_view cells_of(PuzzleKind kind) { return kind == PuzzleKind::sudoku ? sudoku_cells : maze_cells; }
 
+struct Line {
+  size_t number;  // from 1
+  std::string_view text;
+};
+
 /// Without line ends; empty lines before and after are left out.
-std::vector<std::string_view> split_lines(std::string_view text) {
-  std::vector<std::string_view> lines;
-  while (!text.empty()) {
+std::vector<Line> split_lines(std::string_view text) {
+  std::vector<Line> lines;
+  for (size_t number = 1; !text.empty(); ++number) {
     const size_t end = std::min(text.find('\n'), text.size());
     std::string_view line = text.substr(0, end);
     text.remove_prefix(std::min(end + 1, text.size()));
     if (line.ends_with('\r')) line.remove_suffix(1);
-    if (!line.empty() || !lines.empty()) lines.push_back(line);
+    if (!line.empty() || !lines.empty()) lines.push_back({number, line});
   }
-  while (!lines.empty() && lines.back().empty()) lines.pop_back();
+  while (!lines.empty() && lines.back().text.empty()) lines.pop_back();
   return lines;
 }
 
 std::string at(const std::string& name, size_t line, size_t character) {
-  return name + ", line " + std::to_string(line + 1) + ", character " + std::to_string(character + 1) + ": ";
+  return name + ", line " + std::to_string(line) + ", character " + std::to_string(character + 1) + ": ";
 }
 
 std::optional<int32_t> cell_token(PuzzleKind kind, char cell) {
@@ -45,25 +50,26 @@ std::optional<int32_t> cell_token(PuzzleKind kind, char cell) {
 
 std::string shown(char cell) {
   const auto code = static_cast<unsigned char>(cell);
-  return code > 0x20 && code < 0x7f ? "'" + std::string(1, cell) + "'" : cell == ' ' ? "a space" : "byte " + std::to_string(code);
+  if (cell == ' ') return "a space";
+  return code > 0x20 && code < 0x7f ? std::string{'\'', cell, '\''} : "byte " + std::to_string(code);
 }
 
-void read_cells(const std::vector<std::string_view>& lines, const std::string& name, int seq_len, Puzzle& puzzle) {
+void read_cells(const std::vector<Line>& lines, const std::string& name, int seq_len, Puzzle& puzzle) {
   const auto side = static_cast<size_t>(side_of(seq_len)), cells = static_cast<size_t>(seq_len);
   const std::string takes = "one line of " + std::to_string(cells) + " characters or " + std::to_string(side) + " lines of " + std::to_string(side);
   // What is there decides which of the two forms is meant.
   const size_t width = lines.size() == 1 ? cells : side;
-  for (size_t line = 0; line < lines.size(); ++line) {
-    for (size_t i = 0; i < lines[line].size(); ++i) {
-      const char cell = lines[line][i];
+  for (const Line& line : lines) {
+    for (size_t i = 0; i < line.text.size(); ++i) {
+      const char cell = line.text[i];
       const auto token = cell_token(puzzle.kind, cell);
       if (!token)
-        throw PuzzleError(at(name, line, i) + shown(cell) + "; a cell is " +
+        throw PuzzleError(at(name, line.number, i) + shown(cell) + "; a cell is " +
                           (puzzle.kind == PuzzleKind::sudoku ? "a digit, or . or 0 where it is blank" : "# for a wall, a space, S, G or o"));
       puzzle.tokens.push_back(*token);
     }
-    if (lines[line].size() != width)
-      throw PuzzleError(name + ", line " + std::to_string(line + 1) + ": it has " + std::to_string(lines[line].size()) + " characters, " +
+    if (line.text.size() != width)
+      throw PuzzleError(name + ", line " + std::to_string(line.number) + ": it has " + std::to_string(line.text.size()) + " characters, " +
                         std::to_string(width) + " are needed: " + takes);
     puzzle.lines.push_back(width);
   }
@@ -71,19 +77,19 @@ void read_cells(const std::vector<std::string_view>& lines, const std::string& n
     throw PuzzleError(name + ": it has " + std::to_string(lines.size()) + " lines; the puzzle is " + takes);
 }
 
-void read_ids(const std::vector<std::string_view>& lines, const std::string& name, int vocab_size, int seq_len, Puzzle& puzzle) {
-  for (size_t line = 0; line < lines.size(); ++line) {
+void read_ids(const std::vector<Line>& lines, const std::string& name, int vocab_size, int seq_len, Puzzle& puzzle) {
+  for (const Line& line : lines) {
     size_t count = 0;
-    for (size_t start = lines[line].find_first_not_of(" \t"); start != std::string_view::npos;) {
-      const size_t end = std::min(lines[line].find_first_of(" \t", start), lines[line].size());
-      const std::string word(lines[line].substr(start, end - start));
+    for (size_t start = line.text.find_first_not_of(" \t"); start != std::string_view::npos;) {
+      const size_t end = std::min(line.text.find_first_of(" \t", start), line.text.size());
+      const std::string word(line.text.substr(start, end - start));
       int32_t id = -1;
       const auto [stop, error] = std::from_chars(word.data(), word.data() + word.size(), id);
       if (error != std::errc{} || stop != word.data() + word.size() || id < 0 || id >= vocab_size)
-        throw PuzzleError(at(name, line, start) + "'" + word + "' is not a token id from 0 to " + std::to_string(vocab_size - 1));
+        throw PuzzleError(at(name, line.number, start) + "'" + word + "' is not a token id from 0 to " + std::to_string(vocab_size - 1));
       puzzle.tokens.push_back(id);
       ++count;
-      start = lines[line].find_first_not_of(" \t", end);
+      start = line.text.find_first_not_of(" \t", end);
     }
     if (count > 0) puzzle.lines.push_back(count);
   }
@@ -155,7 +161,7 @@ std::string describe_puzzle(PuzzleKind kind, int vocab_size, int seq_len) {
 Puzzle read_puzzle(std::string_view text, const std::string& name, int vocab_size, int seq_len) {
   Puzzle puzzle;
   puzzle.kind = puzzle_kind(vocab_size, seq_len);
-  const std::vector<std::string_view> lines = split_lines(text);
+  const std::vector<Line> lines = split_lines(text);
   if (lines.empty()) throw PuzzleError(name + ": it is empty; " + describe_puzzle(puzzle.kind, vocab_size, seq_len) + " is needed");
   if (puzzle.kind == PuzzleKind::tokens) read_ids(lines, name, vocab_size, seq_len, puzzle);
   else read_cells(lines, name, seq_len, puzzle);
@@ -168,7 +174,7 @@ std::string write_solution(const Puzzle& puzzle, std::span<const int32_t> soluti
   for (const size_t count : puzzle.lines) {
     for (size_t i = 0; i < count; ++i, ++next) {
       const auto token = static_cast<size_t>(solution[next]);
-      if (puzzle.kind == PuzzleKind::tokens) text += (i > 0 ? " " : "") + std::to_string(token);
+      if (puzzle.kind == PuzzleKind::tokens) text.append(i > 0 ? " " : "").append(std::to_string(token));
       else text += token >= 1 && token <= cells_of(puzzle.kind).size() ? cells_of(puzzle.kind)[token - 1] : '?';
     }
     text += '\n';

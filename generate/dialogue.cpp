@@ -1,4 +1,4 @@
-#include "generate/conversation.h"
+#include "generate/dialogue.h"
 
 #include <algorithm>
 #include <deque>
@@ -12,9 +12,9 @@ using Tokens = std::vector<int32_t>;
 
 std::string tokens_text(size_t count) { return std::to_string(count) + (count == 1 ? " token" : " tokens"); }
 
-class ChatConversation final : public Conversation {
+class ChatDialogue final : public Dialogue {
  public:
-  ChatConversation(const Tokenizer& tokenizer, int64_t window, int64_t room, const std::string& system)
+  ChatDialogue(const Tokenizer& tokenizer, int64_t window, int64_t room, const std::string& system)
       : tokenizer_(tokenizer), window_(static_cast<size_t>(window)), room_(static_cast<size_t>(room)),
         link_(tokenizer.encode(std::string(markers::kEndAssistant) + markers::kSep)) {
     if (!system.empty()) system_ = tokenizer.encode(markers::kSystem + system + markers::kEndSystem + markers::kSep);
@@ -65,9 +65,9 @@ class ChatConversation final : public Conversation {
   std::deque<Exchange> exchanges_;
 };
 
-class TextConversation final : public Conversation {
+class TextDialogue final : public Dialogue {
  public:
-  TextConversation(const Tokenizer& tokenizer, int64_t window, int64_t room)
+  TextDialogue(const Tokenizer& tokenizer, int64_t window, int64_t room)
       : tokenizer_(tokenizer), window_(static_cast<size_t>(window)), room_(static_cast<size_t>(room)) {}
 
   Prompt ask(const std::string& text) override {
@@ -108,13 +108,13 @@ bool has_turn_markers(const Tokenizer& tokenizer) {
   return has_all(tokenizer, {markers::kUser, markers::kEndUser, markers::kSep, markers::kAssistant, markers::kEndAssistant});
 }
 
-std::unique_ptr<Conversation> make_conversation(const Tokenizer& tokenizer, int64_t window, int64_t room, const std::string& system) {
+std::unique_ptr<Dialogue> make_dialogue(const Tokenizer& tokenizer, int64_t window, int64_t room, const std::string& system) {
   const bool turns = has_turn_markers(tokenizer);
   if (!system.empty() && !(turns && has_all(tokenizer, {markers::kSystem, markers::kEndSystem})))
     throw PromptError(std::string("--system needs a tokenizer with the markers ") + markers::kSystem + " and " + markers::kEndSystem +
                       "; this model continues plain text");
-  if (turns) return std::make_unique<ChatConversation>(tokenizer, window, room, system);
-  return std::make_unique<TextConversation>(tokenizer, window, room);
+  if (turns) return std::make_unique<ChatDialogue>(tokenizer, window, room, system);
+  return std::make_unique<TextDialogue>(tokenizer, window, room);
 }
 
 }  // namespace trm

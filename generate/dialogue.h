@@ -17,14 +17,14 @@ struct PromptError : std::runtime_error {
   using std::runtime_error::runtime_error;
 };
 
-class Conversation {
+class Dialogue {
  public:
   struct Prompt {
     std::vector<int32_t> tokens;  // all that the model sees, from position 0
     std::string note;             // what had to be left out, "" for nothing
   };
 
-  virtual ~Conversation() = default;
+  virtual ~Dialogue() = default;
   /// The prompt for the user's next text. Throws PromptError, and the conversation is then as it was.
   virtual Prompt ask(const std::string& text) = 0;
   /// Takes the answer into the conversation: its tokens without the marker that ended it.
@@ -41,6 +41,6 @@ bool has_turn_markers(const Tokenizer& tokenizer);
 /// window are an error; of the earlier turns the oldest are dropped, question and answer together, so that `room` tokens are left for the answer.
 /// Without them, text that goes on: each further text follows on a line of its own, and of what does not fit the window the oldest tokens are dropped.
 /// An empty `system` is none. Throws PromptError for a system text that the tokenizer has no markers for. The tokenizer must outlive it.
-std::unique_ptr<Conversation> make_conversation(const Tokenizer& tokenizer, int64_t window, int64_t room, const std::string& system);
+std::unique_ptr<Dialogue> make_dialogue(const Tokenizer& tokenizer, int64_t window, int64_t room, const std::string& system);
 
 }  // namespace trm
