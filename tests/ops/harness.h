@@ -34,6 +34,8 @@ std::vector<double> widen(const std::vector<float>& values);
 /// Parameter: (device, dtype).
 class OpTest : public ::testing::TestWithParam<std::tuple<Device, DType>> {
  protected:
+  /// Skips the dtypes that the device does not compute in.
+  void SetUp() override;
   Device device() const { return std::get<0>(GetParam()); }
   DType dtype() const { return std::get<1>(GetParam()); }
   /// float32 1e-5, bfloat16 4e-2

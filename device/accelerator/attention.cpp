@@ -1,0 +1,18 @@
+#include "device/accelerator/attention.h"
+
+#include "device/accelerator/registration.h"
+#include "device/kernels.h"
+
+namespace trm::accelerator {
+namespace {
+
+void attention(const Tensor& qkv, int heads, bool causal, Tensor& out, Tensor* lse) {
+  if (out.elements() == 0) return;
+  attention_by_products(context_of(qkv), AttentionSizes(qkv, heads, causal), qkv, out, lse);
+}
+
+}  // namespace
+
+void register_attention() { set_float32(kernels::attention, attention); }
+
+}  // namespace trm::accelerator

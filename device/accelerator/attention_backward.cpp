@@ -1,0 +1,17 @@
+#include "device/accelerator/attention.h"
+#include "device/accelerator/registration.h"
+#include "device/kernels.h"
+
+namespace trm::accelerator {
+namespace {
+
+void attention_backward(const Tensor& dout, const Tensor& qkv, const Tensor& out, const Tensor& lse, int heads, bool causal, Tensor& dqkv) {
+  if (out.elements() == 0) return;
+  attention_backward_by_products(context_of(qkv), AttentionSizes(qkv, heads, causal), dout, qkv, out, lse, dqkv);
+}
+
+}  // namespace
+
+void register_attention_backward() { set_float32(kernels::attention_backward, attention_backward); }
+
+}  // namespace trm::accelerator

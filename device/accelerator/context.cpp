@@ -1,0 +1,62 @@
+#include "device/accelerator/context.h"
+
+#include <algorithm>
+#include <array>
+#include <atomic>
+
+#include "device/accelerator/check.h"
+#include "device/accelerator/programs.h"
+#include "device/backend.h"
+
+namespace trm::accelerator {
+namespace {
+
+constexpr int most_devices = 64;
+std::array<std::atomic<Context*>, most_devices> contexts{};
+
+}  // namespace
+
+std::string device_text(cl_device_id device, cl_device_info what) {
+  size_t bytes = 0;
+  if (clGetDeviceInfo(device, what, 0, nullptr, &bytes) != CL_SUCCESS || bytes == 0) return {};
+  std::string text(bytes, '\0');
+  if (clGetDeviceInfo(device, what, bytes, text.data(), nullptr) != CL_SUCCESS) return {};
+  while (!text.empty() && (text.back() == '\0' || text.back() == ' ')) text.pop_back();
+  return text;
+}
+
+Context::Context(int number, cl_platform_id owner, cl_device_id id) : index(number), platform(owner), device(id) {
+  name = device_text(id, CL_DEVICE_NAME);
+  driver = device_text(id, CL_DRIVER_VERSION);
+  cpu = device_value<cl_device_type>(id, CL_DEVICE_TYPE) & CL_DEVICE_TYPE_CPU;
+  unified = device_value<cl_bool>(id, CL_DEVICE_HOST_UNIFIED_MEMORY);
+  units = std::max(1u, device_value<cl_uint>(id, CL_DEVICE_MAX_COMPUTE_UNITS));
+  vector_width = device_value<cl_uint>(id, CL_DEVICE_NATIVE_VECTOR_WIDTH_FLOAT);
+  group_limit = std::max<size_t>(1, device_value<size_t>(id, CL_DEVICE_MAX_WORK_GROUP_SIZE));
+  local_bytes = device_value<cl_ulong>(id, CL_DEVICE_LOCAL_MEM_SIZE);
+  memory_bytes = device_value<cl_ulong>(id, CL_DEVICE_GLOBAL_MEM_SIZE);
+  allocation_limit = device_value<cl_ulong>(id, CL_DEVICE_MAX_MEM_ALLOC_SIZE);
+  cl_int result = CL_SUCCESS;
+  const cl_context_properties properties[]{CL_CONTEXT_PLATFORM, reinterpret_cast<cl_context_properties>(owner), 0};
+  context = clCreateContext(properties, 1, &id, nullptr, nullptr, &result);
+  check(result, "clCreateContext");
+  queue = clCreateCommandQueue(context, id, 0, &result);
+  if (result != CL_SUCCESS) (void)clReleaseContext(context);
+  check(result, "clCreateCommandQueue");
+  programs = std::make_unique<Programs>(*this);
+}
+
+Context::~Context() = default;  // lives as long as the process: drivers may be gone before static objects
+
+Context& context_of(int index) {
+  Context* context = contexts[static_cast<size_t>(index)].load(std::memory_order_acquire);
+  if (!context) {
+    Backend::of({DeviceKind::accelerator, index});  // opens it, or says why not
+    context = contexts[static_cast<size_t>(index)].load(std::memory_order_acquire);
+  }
+  return *context;
+}
+
+void register_context(Context* context) { contexts[static_cast<size_t>(context->index)].store(context, std::memory_order_release); }
+
+}  // namespace trm::accelerator
