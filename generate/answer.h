@@ -20,7 +20,7 @@ struct Answer {
   std::vector<int32_t> tokens;  // without the marker that ended it, and without a stop string and what follows
   std::string text;
   AnswerEnd end = AnswerEnd::marker;
-  int64_t sampled = 0;          // tokens drawn, the ending ones too
+  int64_t sampled = 0;  // tokens drawn, the ending ones too
   double prompt_seconds = 0, seconds = 0;
 };
 
@@ -38,7 +38,8 @@ class Answerer {
   Answerer(std::unique_ptr<Decoder> decoder, const Tokenizer& tokenizer, const AnswerOptions& options);
 
   using Write = std::function<void(std::string_view)>;
-  /// `prompt`: at least one token, at most the window. Text is written as it is made, whole characters only; special tokens are not written.
+  /// `prompt`: at least one token, at most the window. Text is written as it is made, whole characters only; special
+  /// tokens are not written.
   Answer answer(std::span<const int32_t> prompt, const Write& write);
 
  private:

@@ -19,13 +19,19 @@ namespace {
 Tokenizer open_tokenizer(const LoadedModel& loaded, const Options& options) {
   const std::string file = loaded.file.string();
   if (!options.tokenizer && loaded.tokenizer_json.empty())
-    throw TokenizerError("'" + file + "' holds no tokenizer: give the one that the model was trained with, --tokenizer FILE|FOLDER");
-  Tokenizer tokenizer = options.tokenizer ? Tokenizer::load(*options.tokenizer) : Tokenizer::from_json(loaded.tokenizer_json, "the tokenizer in '" + file + "'");
+    throw TokenizerError("'" + file +
+                         "' holds no tokenizer: give the one that the model was trained with, --tokenizer FILE|FOLDER");
+  Tokenizer tokenizer = options.tokenizer
+                            ? Tokenizer::load(*options.tokenizer)
+                            : Tokenizer::from_json(loaded.tokenizer_json, "the tokenizer in '" + file + "'");
   const int size = tokenizer.vocab_size(), expected = loaded.model->config().vocab_size;
   if (size != expected)
-    throw TokenizerError((options.tokenizer ? "the tokenizer '" + *options.tokenizer + "'" : "the tokenizer in '" + file + "'") + " has " + std::to_string(size) +
-                         " tokens, the model of '" + file + "' was trained with " + std::to_string(expected) + ": give the tokenizer that it was trained with" +
-                         (options.tokenizer && !loaded.tokenizer_json.empty() ? ", or leave --tokenizer out to use the checkpoint's own" : ""));
+    throw TokenizerError(
+        (options.tokenizer ? "the tokenizer '" + *options.tokenizer + "'" : "the tokenizer in '" + file + "'") +
+        " has " + std::to_string(size) + " tokens, the model of '" + file + "' was trained with " +
+        std::to_string(expected) + ": give the tokenizer that it was trained with" +
+        (options.tokenizer && !loaded.tokenizer_json.empty() ? ", or leave --tokenizer out to use the checkpoint's own"
+                                                             : ""));
   return tokenizer;
 }
 
@@ -41,7 +47,9 @@ bool compiles(const Model& model, const Options& options) {
 std::unique_ptr<Decoder> make_decoder(const Model& model, const Options& options) {
   const bool causal = model.config().causal && !model.config().mlp_t;
   if (options.decoding == Decoding::incremental && !causal)
-    throw UsageError("--decode incremental needs a causal model, and this one's arch.causal is false: a position depends on later ones; leave --decode out");
+    throw UsageError(
+        "--decode incremental needs a causal model, and this one's arch.causal is false: a position depends on later "
+        "ones; leave --decode out");
   if (options.decoding == Decoding::window || !causal) {
     if (!options.decoding) note("The model is not causal: the whole window is computed for every token.");
     return make_window_decoder(model);
@@ -52,12 +60,18 @@ std::unique_ptr<Decoder> make_decoder(const Model& model, const Options& options
 void report(const Answer& answer, const Options& options, int64_t window, uint64_t seed) {
   std::string text;
   switch (answer.end) {
-    case AnswerEnd::window: text = "The window of " + std::to_string(window) + " tokens is full: the answer stops here. "; break;
-    case AnswerEnd::length: text = "Stopped after --max-new-tokens " + std::to_string(options.max_new_tokens) + ". "; break;
-    default: break;
+    case AnswerEnd::window:
+      text = "The window of " + std::to_string(window) + " tokens is full: the answer stops here. ";
+      break;
+    case AnswerEnd::length:
+      text = "Stopped after --max-new-tokens " + std::to_string(options.max_new_tokens) + ". ";
+      break;
+    default:
+      break;
   }
   char speed[128];
-  std::snprintf(speed, sizeof speed, "%lld %s, %.1f tokens/s", static_cast<long long>(answer.sampled), answer.sampled == 1 ? "token" : "tokens",
+  std::snprintf(speed, sizeof speed, "%lld %s, %.1f tokens/s", static_cast<long long>(answer.sampled),
+                answer.sampled == 1 ? "token" : "tokens",
                 static_cast<double>(answer.sampled) / std::max(answer.seconds, 1e-9));
   note("[" + text + speed + (options.sampling.temperature > 0 ? ", seed " + std::to_string(seed) : "") + "]");
 }
@@ -100,7 +114,8 @@ void answer_prompts(const LoadedModel& loaded, const Options& options) {
   const int64_t window = model.config().seq_len;
   const Tokenizer tokenizer = open_tokenizer(loaded, options);
   const auto dialogue = make_dialogue(tokenizer, window, std::min(options.max_new_tokens, window / 2), options.system);
-  AnswerOptions how{options.sampling, options.seed.value_or(std::random_device{}()), options.max_new_tokens, options.stops};
+  AnswerOptions how{options.sampling, options.seed.value_or(std::random_device{}()), options.max_new_tokens,
+                    options.stops};
   Answerer answerer(make_decoder(model, options), tokenizer, how);
   const auto answer = [&](const std::string& text) {
     const Dialogue::Prompt prompt = dialogue->ask(text);

@@ -4,7 +4,8 @@
 
 namespace trm {
 
-/// Answers --prompt, all of standard input, or turn after turn of --interactive. Throws UsageError, PromptError, TokenizerError.
+/// Answers --prompt, all of standard input, or turn after turn of --interactive. Throws UsageError, PromptError,
+/// TokenizerError.
 void answer_prompts(const LoadedModel& loaded, const Options& options);
 
 }  // namespace trm

@@ -15,19 +15,23 @@ std::string tokens_text(size_t count) { return std::to_string(count) + (count ==
 class ChatDialogue final : public Dialogue {
  public:
   ChatDialogue(const Tokenizer& tokenizer, int64_t window, int64_t room, const std::string& system)
-      : tokenizer_(tokenizer), window_(static_cast<size_t>(window)), room_(static_cast<size_t>(room)),
+      : tokenizer_(tokenizer),
+        window_(static_cast<size_t>(window)),
+        room_(static_cast<size_t>(room)),
         link_(tokenizer.encode(std::string(markers::kEndAssistant) + markers::kSep)) {
     if (!system.empty()) system_ = tokenizer.encode(markers::kSystem + system + markers::kEndSystem + markers::kSep);
   }
 
   Prompt ask(const std::string& text) override {
     if (text.empty()) throw PromptError("the prompt is empty");
-    Tokens question = tokenizer_.encode(markers::kUser + text + markers::kEndUser + markers::kSep + markers::kAssistant);
+    Tokens question =
+        tokenizer_.encode(markers::kUser + text + markers::kEndUser + markers::kSep + markers::kAssistant);
     const size_t least = system_.size() + question.size();
     if (least > window_)
-      throw PromptError("the prompt does not fit the model's window: it has " + tokens_text(least) + " with its markers" +
-                        (system_.empty() ? "" : " and the system text (" + tokens_text(system_.size()) + ")") + ", the window " +
-                        std::to_string(window_));
+      throw PromptError("the prompt does not fit the model's window: it has " + tokens_text(least) +
+                        " with its markers" +
+                        (system_.empty() ? "" : " and the system text (" + tokens_text(system_.size()) + ")") +
+                        ", the window " + std::to_string(window_));
     size_t size = least;
     for (const Exchange& exchange : exchanges_) size += exchange.size(link_);
     size_t dropped = 0;
@@ -36,7 +40,9 @@ class ChatDialogue final : public Dialogue {
       exchanges_.pop_front();
     }
     Prompt prompt{system_, ""};
-    const auto append = [&](const Tokens& tokens) { prompt.tokens.insert(prompt.tokens.end(), tokens.begin(), tokens.end()); };
+    const auto append = [&](const Tokens& tokens) {
+      prompt.tokens.insert(prompt.tokens.end(), tokens.begin(), tokens.end());
+    };
     for (const Exchange& exchange : exchanges_) {
       append(exchange.question);
       append(exchange.answer);
@@ -45,12 +51,16 @@ class ChatDialogue final : public Dialogue {
     append(question);
     asked_ = std::move(question);
     if (dropped > 0)
-      prompt.note = "the oldest " + (dropped == 1 ? std::string("question and its answer") : std::to_string(dropped) + " questions and their answers") +
+      prompt.note = "the oldest " +
+                    (dropped == 1 ? std::string("question and its answer")
+                                  : std::to_string(dropped) + " questions and their answers") +
                     " no longer fit the window of " + std::to_string(window_) + " tokens and are forgotten";
     return prompt;
   }
 
-  void answered(std::span<const int32_t> tokens) override { exchanges_.push_back({asked_, Tokens(tokens.begin(), tokens.end())}); }
+  void answered(std::span<const int32_t> tokens) override {
+    exchanges_.push_back({asked_, Tokens(tokens.begin(), tokens.end())});
+  }
   void reset() override { exchanges_.clear(); }
 
  private:
@@ -82,8 +92,8 @@ class TextDialogue final : public Dialogue {
       const size_t dropped = text_.size() - kept;
       text_.erase(text_.begin(), text_.begin() + static_cast<std::ptrdiff_t>(dropped));
       if (dropped > 0)
-        prompt.note = "the text does not fit the window of " + std::to_string(window_) + " tokens: its first " + tokens_text(dropped) +
-                      (dropped == 1 ? " is" : " are") + " left out";
+        prompt.note = "the text does not fit the window of " + std::to_string(window_) + " tokens: its first " +
+                      tokens_text(dropped) + (dropped == 1 ? " is" : " are") + " left out";
     }
     prompt.tokens = text_;
     return prompt;
@@ -105,14 +115,16 @@ bool has_all(const Tokenizer& tokenizer, std::initializer_list<const char*> name
 }  // namespace
 
 bool has_turn_markers(const Tokenizer& tokenizer) {
-  return has_all(tokenizer, {markers::kUser, markers::kEndUser, markers::kSep, markers::kAssistant, markers::kEndAssistant});
+  return has_all(tokenizer,
+                 {markers::kUser, markers::kEndUser, markers::kSep, markers::kAssistant, markers::kEndAssistant});
 }
 
-std::unique_ptr<Dialogue> make_dialogue(const Tokenizer& tokenizer, int64_t window, int64_t room, const std::string& system) {
+std::unique_ptr<Dialogue> make_dialogue(const Tokenizer& tokenizer, int64_t window, int64_t room,
+                                        const std::string& system) {
   const bool turns = has_turn_markers(tokenizer);
   if (!system.empty() && !(turns && has_all(tokenizer, {markers::kSystem, markers::kEndSystem})))
-    throw PromptError(std::string("--system needs a tokenizer with the markers ") + markers::kSystem + " and " + markers::kEndSystem +
-                      "; this model continues plain text");
+    throw PromptError(std::string("--system needs a tokenizer with the markers ") + markers::kSystem + " and " +
+                      markers::kEndSystem + "; this model continues plain text");
   if (turns) return std::make_unique<ChatDialogue>(tokenizer, window, room, system);
   return std::make_unique<TextDialogue>(tokenizer, window, room);
 }

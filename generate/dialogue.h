@@ -36,11 +36,15 @@ class Dialogue {
 /// Whether the tokenizer has the markers of turns, so that its model was made for conversations.
 bool has_turn_markers(const Tokenizer& tokenizer);
 
-/// With turn markers, a conversation as in training: [<|system|>…<|endsystem|><|sep|>]<|user|>…<|enduser|><|sep|><|assistant|>, and after an answer
-/// <|endassistant|><|sep|><|user|>…. Markers inside a turn's text are read as markers, as they are in training. A system and last user turn that do not fit the
-/// window are an error; of the earlier turns the oldest are dropped, question and answer together, so that `room` tokens are left for the answer.
-/// Without them, text that goes on: each further text follows on a line of its own, and of what does not fit the window the oldest tokens are dropped.
-/// An empty `system` is none. Throws PromptError for a system text that the tokenizer has no markers for. The tokenizer must outlive it.
-std::unique_ptr<Dialogue> make_dialogue(const Tokenizer& tokenizer, int64_t window, int64_t room, const std::string& system);
+/// With turn markers, a conversation as in training:
+/// [<|system|>…<|endsystem|><|sep|>]<|user|>…<|enduser|><|sep|><|assistant|>, and after an answer
+/// <|endassistant|><|sep|><|user|>…. Markers inside a turn's text are read as markers, as they are in training. A
+/// system and last user turn that do not fit the window are an error; of the earlier turns the oldest are dropped,
+/// question and answer together, so that `room` tokens are left for the answer. Without them, text that goes on: each
+/// further text follows on a line of its own, and of what does not fit the window the oldest tokens are dropped. An
+/// empty `system` is none. Throws PromptError for a system text that the tokenizer has no markers for. The tokenizer
+/// must outlive it.
+std::unique_ptr<Dialogue> make_dialogue(const Tokenizer& tokenizer, int64_t window, int64_t room,
+                                        const std::string& system);
 
 }  // namespace trm

@@ -16,8 +16,10 @@ namespace trm {
 namespace {
 
 void report_ops(const std::string& file) {
-  if (file.empty()) std::cerr << op_report();
-  else write_op_report(file);
+  if (file.empty())
+    std::cerr << op_report();
+  else
+    write_op_report(file);
 }
 
 std::string joined(const std::vector<std::string>& names) {
@@ -28,8 +30,9 @@ std::string joined(const std::vector<std::string>& names) {
 
 void say_what_was_loaded(const LoadedModel& loaded) {
   const ModelConfig& config = loaded.model->config();
-  note("Model: " + loaded.file.string() + ", step " + with_commas(loaded.step) + (loaded.ema ? ", moving average of the weights (ema)" : "") + ", " +
-       name_of(config.forward_dtype) + ", " + with_commas(config.seq_len) + " positions, vocabulary " + with_commas(config.vocab_size));
+  note("Model: " + loaded.file.string() + ", step " + with_commas(loaded.step) +
+       (loaded.ema ? ", moving average of the weights (ema)" : "") + ", " + name_of(config.forward_dtype) + ", " +
+       with_commas(config.seq_len) + " positions, vocabulary " + with_commas(config.vocab_size));
   for (const std::string& text : loaded.notes) note("Note: " + text);
 }
 
@@ -47,9 +50,14 @@ void run(const Options& options) {
     if (options.op_report->empty()) return write_answer(op_report());
     return write_op_report(*options.op_report);
   }
-  if (!options.checkpoint) throw UsageError("no checkpoint given: --checkpoint takes a checkpoint file (step_<n>.h5) or a run's folder; see generate --help");
+  if (!options.checkpoint)
+    throw UsageError(
+        "no checkpoint given: --checkpoint takes a checkpoint file (step_<n>.h5) or a run's folder; see generate "
+        "--help");
   if (!options.puzzle && !options.prompt && !options.interactive && ::isatty(STDIN_FILENO) == 1)
-    throw UsageError("nothing to answer: give --prompt TEXT, --interactive, a text on standard input, or for a puzzle model --puzzle FILE|TEXT");
+    throw UsageError(
+        "nothing to answer: give --prompt TEXT, --interactive, a text on standard input, or for a puzzle model "
+        "--puzzle FILE|TEXT");
 
   const Selection selection = select_device(options.device);
   note((options.device ? "Using device: " : "Auto-detected device: ") + to_string(selection.device));
@@ -67,9 +75,12 @@ void run(const Options& options) {
     answer_prompts(loaded, options);
   } else {
     const ModelConfig& config = loaded.model->config();
-    const std::string takes = file + " holds a model for " + describe_puzzle(puzzle_kind(config.vocab_size, config.seq_len), config.vocab_size, config.seq_len) +
-                              ", which takes --puzzle FILE|TEXT";
-    if (!options.language_options.empty()) throw UsageError(joined(options.language_options) + " cannot be used here: " + takes);
+    const std::string takes =
+        file + " holds a model for " +
+        describe_puzzle(puzzle_kind(config.vocab_size, config.seq_len), config.vocab_size, config.seq_len) +
+        ", which takes --puzzle FILE|TEXT";
+    if (!options.language_options.empty())
+      throw UsageError(joined(options.language_options) + " cannot be used here: " + takes);
     if (!options.puzzle) throw UsageError("no puzzle given: " + takes);
     answer_puzzle(loaded, options);
   }

@@ -22,36 +22,45 @@ const std::vector<std::string> language_names = {"prompt",      "interactive", "
                                                  "temperature", "top-k",       "top-p",  "min-p",     "repeat-penalty",
                                                  "seed",        "stop",        "decode"};
 const std::vector<std::string> puzzle_names = {"puzzle", "puzzle-id"};
-const std::vector<std::string> common_names = {"checkpoint", "device", "dtype", "op-report", "list-devices", "help", "version"};
+const std::vector<std::string> common_names = {"checkpoint",   "device", "dtype",  "op-report",
+                                               "list-devices", "help",   "version"};
 
 cxxopts::Options make_options() {
   cxxopts::Options options("generate", "Answers prompts, or solves puzzles, with a trained model.");
-  options.add_options()  //
-      ("checkpoint", "a checkpoint, or the folder of a run: its best, else its newest", text(), "F")  //
+  options.add_options()                                                                                          //
+      ("checkpoint", "a checkpoint, or the folder of a run: its best, else its newest", text(), "F")             //
       ("device", "cuda, cuda:N, accelerator (mps, opencl) or cpu; otherwise chosen in this order", text(), "D")  //
-      ("dtype", "bfloat16 or float32; otherwise what the model was trained in", text(), "T")  //
-      ("list-devices", "list the devices and stop")  //
-      ("op-report", "print the table of ops and devices with calls, bytes and time; json:FILE writes it there",
-       text(), "[json:FILE]")  //
+      ("dtype", "bfloat16 or float32; otherwise what the model was trained in", text(), "T")                     //
+      ("list-devices", "list the devices and stop")                                                              //
+      ("op-report", "print the table of ops and devices with calls, bytes and time; json:FILE writes it there", text(),
+       "[json:FILE]")                            //
       ("version", "print the version and stop")  //
       ("h,help", "print this");
   options.add_options("language models")  //
-      ("prompt", "what to answer; without it and --interactive, all of standard input is the prompt", text(), "TEXT")  //
-      ("interactive", "a conversation: a line of standard input a turn; /reset starts anew, /quit ends it")  //
-      ("system", "a system text before the conversation", text(), "TEXT")  //
-      ("tokenizer", "a tokenizer.json or a folder; otherwise the checkpoint's own", text(), "T")  //
-      ("max-new-tokens", "tokens of an answer at most", text()->default_value("100"), "N")  //
-      ("temperature", "0: always the most probable token", text()->default_value("0.7"), "X")  //
-      ("top-k", "only the K most probable tokens; 0: all", text()->default_value("50"), "K")  //
+      ("prompt", "what to answer; without it and --interactive, all of standard input is the prompt", text(),
+       "TEXT")                                                                                                     //
+      ("interactive", "a conversation: a line of standard input a turn; /reset starts anew, /quit ends it")        //
+      ("system", "a system text before the conversation", text(), "TEXT")                                          //
+      ("tokenizer", "a tokenizer.json or a folder; otherwise the checkpoint's own", text(), "T")                   //
+      ("max-new-tokens", "tokens of an answer at most", text()->default_value("100"), "N")                         //
+      ("temperature", "0: always the most probable token", text()->default_value("0.7"), "X")                      //
+      ("top-k", "only the K most probable tokens; 0: all", text()->default_value("50"), "K")                       //
       ("top-p", "only the most probable tokens that together reach P; 1: all", text()->default_value("0.9"), "P")  //
-      ("min-p", "only tokens at least P times as probable as the most probable one; 0: all", text()->default_value("0"), "P")  //
-      ("repeat-penalty", "above 1, tokens that are there already become less probable", text()->default_value("1"), "X")  //
+      ("min-p", "only tokens at least P times as probable as the most probable one; 0: all", text()->default_value("0"),
+       "P")  //
+      ("repeat-penalty", "above 1, tokens that are there already become less probable", text()->default_value("1"),
+       "X")                                                                                                           //
       ("seed", "the same seed gives the same answers; otherwise a new one each time, which is printed", text(), "N")  //
-      ("stop", "end the answer before this text; may be given several times", cxxopts::value<std::vector<std::string>>(), "S")  //
-      ("decode", "incremental, or window: compute the whole window for every token; the same text, slower", text(), "HOW");
+      ("stop", "end the answer before this text; may be given several times",
+       cxxopts::value<std::vector<std::string>>(), "S")  //
+      ("decode", "incremental, or window: compute the whole window for every token; the same text, slower", text(),
+       "HOW");
   options.add_options("puzzle models")  //
-      ("puzzle", "a puzzle or a file with one, - for standard input: sudoku, 81 digits with . or 0 for blank, in one line or nine; maze, a square of # S G "
-                 "and spaces; else token ids", text(), "FILE|TEXT")  //
+      ("puzzle",
+       "a puzzle or a file with one, - for standard input: sudoku, 81 digits with . or 0 for blank, in one line or "
+       "nine; maze, a square of # S G "
+       "and spaces; else token ids",
+       text(), "FILE|TEXT")  //
       ("puzzle-id", "row of the puzzle embeddings", text()->default_value("0"), "N");
   options.add_options("hidden")("unexpected", "", cxxopts::value<std::vector<std::string>>());
   options.parse_positional({"unexpected"});
@@ -60,7 +69,9 @@ cxxopts::Options make_options() {
   return options;
 }
 
-bool contains(const std::vector<std::string>& names, const std::string& name) { return std::ranges::find(names, name) != names.end(); }
+bool contains(const std::vector<std::string>& names, const std::string& name) {
+  return std::ranges::find(names, name) != names.end();
+}
 
 /// "max-new-tokens" of "--max_new_tokens=5", "" where the argument is not a long option.
 std::string option_name(const std::string& argument) {
@@ -81,11 +92,14 @@ std::vector<std::string> spelled_alike(int argc, const char* const* argv) {
       arguments.push_back("--help");
       continue;
     }
-    if (!argument.starts_with("-")) throw UsageError("unexpected argument '" + argument + "'; a prompt of several words is given in quotes: --prompt \"…\"");
+    if (!argument.starts_with("-"))
+      throw UsageError("unexpected argument '" + argument +
+                       "'; a prompt of several words is given in quotes: --prompt \"…\"");
     const std::string name = option_name(argument);
     if (!contains(all, name)) {
       const std::string near = nearest(name, all);
-      throw UsageError("unknown option " + argument + (name.empty() || near.empty() ? "" : "; did you mean --" + near + "?") +
+      throw UsageError("unknown option " + argument +
+                       (name.empty() || near.empty() ? "" : " (did you mean --" + near + "?)") +
                        "; see generate --help");
     }
     const size_t equals = argument.find('=');
@@ -98,7 +112,8 @@ std::vector<std::string> spelled_alike(int argc, const char* const* argv) {
       arguments.push_back("--" + name + "=" + value);
     } else {
       if (!has_value && i + 1 == argc) throw UsageError("--" + name + " needs a value; see generate --help");
-      // As an argument of its own: the library reads names by a regular expression, which long texts and line ends are too much for.
+      // As an argument of its own: the library reads names by a regular expression, which long texts and line ends are
+      // too much for.
       arguments.push_back("--" + name);
       arguments.push_back(has_value ? value : argv[++i]);
     }
@@ -110,20 +125,24 @@ std::vector<std::string> spelled_alike(int argc, const char* const* argv) {
   throw UsageError("--" + name + " takes " + takes + ", got '" + value + "'");
 }
 
-int64_t integer(const cxxopts::ParseResult& result, const std::string& name, int64_t least, int64_t most, const std::string& takes) {
+int64_t integer(const cxxopts::ParseResult& result, const std::string& name, int64_t least, int64_t most,
+                const std::string& takes) {
   const std::string value = result[name].as<std::string>();
   int64_t number = 0;
   const auto [end, error] = std::from_chars(value.data(), value.data() + value.size(), number);
-  if (error != std::errc{} || end != value.data() + value.size() || number < least || number > most) refuse(name, value, takes);
+  if (error != std::errc{} || end != value.data() + value.size() || number < least || number > most)
+    refuse(name, value, takes);
   return number;
 }
 
-double real(const cxxopts::ParseResult& result, const std::string& name, bool (*fits)(double), const std::string& takes) {
+double real(const cxxopts::ParseResult& result, const std::string& name, bool (*fits)(double),
+            const std::string& takes) {
   const std::string value = result[name].as<std::string>();
   char* end = nullptr;
   const double number = std::strtod(value.c_str(), &end);
   const bool plain = value.find_first_not_of("0123456789.eE+-") == std::string::npos;
-  if (value.empty() || !plain || end != value.c_str() + value.size() || !std::isfinite(number) || !fits(number)) refuse(name, value, takes);
+  if (value.empty() || !plain || end != value.c_str() + value.size() || !std::isfinite(number) || !fits(number))
+    refuse(name, value, takes);
   return number;
 }
 
@@ -143,11 +162,16 @@ std::vector<std::string> given(const cxxopts::ParseResult& result, const std::ve
 
 void read_sampling(const cxxopts::ParseResult& result, SamplingOptions& sampling) {
   constexpr int64_t most = std::numeric_limits<int32_t>::max();
-  sampling.temperature = real(result, "temperature", [](double x) { return x >= 0; }, "a number of at least 0 (0: always the most probable token)");
+  sampling.temperature = real(
+      result, "temperature", [](double x) { return x >= 0; },
+      "a number of at least 0 (0: always the most probable token)");
   sampling.top_k = integer(result, "top-k", 0, most, "an integer of at least 0 (0: all tokens)");
-  sampling.top_p = real(result, "top-p", [](double x) { return x > 0 && x <= 1; }, "a number above 0 and at most 1 (1: all tokens)");
-  sampling.min_p = real(result, "min-p", [](double x) { return x >= 0 && x <= 1; }, "a number from 0 to 1 (0: all tokens)");
-  sampling.repeat_penalty = real(result, "repeat-penalty", [](double x) { return x > 0; }, "a number above 0 (1: no penalty)");
+  sampling.top_p = real(
+      result, "top-p", [](double x) { return x > 0 && x <= 1; }, "a number above 0 and at most 1 (1: all tokens)");
+  sampling.min_p = real(
+      result, "min-p", [](double x) { return x >= 0 && x <= 1; }, "a number from 0 to 1 (0: all tokens)");
+  sampling.repeat_penalty = real(
+      result, "repeat-penalty", [](double x) { return x > 0; }, "a number above 0 (1: no penalty)");
 }
 
 }  // namespace
@@ -176,7 +200,8 @@ Options parse_options(int argc, const char* const* argv) {
   }
   if (result.count("op-report") > 0) {
     const std::string report = result["op-report"].as<std::string>(), form = "json:";
-    if (!report.empty() && (!report.starts_with(form) || report.size() == form.size())) refuse("op-report", report, "nothing, or json:FILE");
+    if (!report.empty() && (!report.starts_with(form) || report.size() == form.size()))
+      refuse("op-report", report, "nothing, or json:FILE");
     options.op_report = report.empty() ? "" : report.substr(form.size());
   }
 
@@ -187,10 +212,12 @@ Options parse_options(int argc, const char* const* argv) {
   if (options.prompt && options.interactive) throw UsageError("--prompt and --interactive: give one of them");
   if (result.count("system") > 0) options.system = result["system"].as<std::string>();
   options.tokenizer = optional_text(result, "tokenizer");
-  options.max_new_tokens = integer(result, "max-new-tokens", 1, std::numeric_limits<int32_t>::max(), "an integer of at least 1");
+  options.max_new_tokens =
+      integer(result, "max-new-tokens", 1, std::numeric_limits<int32_t>::max(), "an integer of at least 1");
   read_sampling(result, options.sampling);
   if (result.count("seed") > 0)
-    options.seed = static_cast<uint64_t>(integer(result, "seed", 0, std::numeric_limits<int64_t>::max(), "an integer of at least 0"));
+    options.seed = static_cast<uint64_t>(
+        integer(result, "seed", 0, std::numeric_limits<int64_t>::max(), "an integer of at least 0"));
   if (result.count("stop") > 0) options.stops = result["stop"].as<std::vector<std::string>>();
   if (contains(options.stops, "")) throw UsageError("--stop is empty: give a text that ends the answer");
   if (const auto decode = optional_text(result, "decode")) {
@@ -206,8 +233,10 @@ Options parse_options(int argc, const char* const* argv) {
 
 std::string usage() {
   return make_options().help({"", "language models", "puzzle models"}) +
-         "\nThe answer goes to standard output, everything else to standard error. It ends at <|endassistant|> or <|endoftext|>, at a --stop text, after\n"
-         "--max-new-tokens, or where the model's window is full. The filters are applied in this order: repeat penalty, temperature, top-k, top-p, min-p.\n"
+         "\nThe answer goes to standard output, everything else to standard error. It ends at <|endassistant|> or "
+         "<|endoftext|>, at a --stop text, after\n"
+         "--max-new-tokens, or where the model's window is full. The filters are applied in this order: repeat "
+         "penalty, temperature, top-k, top-p, min-p.\n"
          "\nExamples:\n"
          "  generate --checkpoint checkpoints/my-project/my-run --prompt \"What is a maze?\"\n"
          "  generate --checkpoint checkpoints/my-project/my-run --interactive --temperature 0\n"

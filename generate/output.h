@@ -3,7 +3,8 @@
 
 namespace trm {
 
-/// Writes to standard output at once. Standard output carries answers only, so that it can be piped. Throws std::runtime_error where it cannot be written.
+/// Writes to standard output at once. Standard output carries answers only, so that it can be piped. Throws
+/// std::runtime_error where it cannot be written.
 void write_answer(std::string_view text);
 
 /// A line on standard error.

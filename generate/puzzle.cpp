@@ -20,7 +20,8 @@ PuzzleAnswer solve(const Model& model, std::span<const int32_t> tokens, int32_t 
   const StepResult result = step.run(tokens.data(), no_labels.data(), &puzzle_id, true);
   const auto q = result.q.to_vector<float>();
   PuzzleAnswer answer{result.preds.to_vector<int32_t>(), q.at(0), q.at(1), false};
-  if (!std::isfinite(answer.q_halt)) throw PuzzleError("the model gives no usable numbers (NaN or infinity): its weights or its precision are damaged");
+  if (!std::isfinite(answer.q_halt))
+    throw PuzzleError("the model gives no usable numbers (NaN or infinity): its weights or its precision are damaged");
   answer.halts = model.config().compare_with_continue() ? answer.q_halt > answer.q_continue : answer.q_halt > 0;
   return answer;
 }
@@ -43,8 +44,8 @@ std::string puzzle_text(const std::string& option, std::string& name) {
 void answer_puzzle(const LoadedModel& loaded, const Options& options) {
   const ModelConfig& config = loaded.model->config();
   if (options.puzzle_id >= config.num_puzzle_identifiers)
-    throw UsageError("--puzzle-id takes an integer from 0 to " + std::to_string(config.num_puzzle_identifiers - 1) + " for this model, got '" +
-                     std::to_string(options.puzzle_id) + "'");
+    throw UsageError("--puzzle-id takes an integer from 0 to " + std::to_string(config.num_puzzle_identifiers - 1) +
+                     " for this model, got '" + std::to_string(options.puzzle_id) + "'");
   std::string name;
   const std::string text = puzzle_text(*options.puzzle, name);
   const Puzzle puzzle = read_puzzle(text, name, config.vocab_size, config.seq_len);
@@ -56,12 +57,15 @@ void answer_puzzle(const LoadedModel& loaded, const Options& options) {
 
   const double q = config.compare_with_continue() ? answer.q_halt - answer.q_continue : answer.q_halt;
   char line[160];
-  std::snprintf(line, sizeof line, "The model is %s (q_halt %.3f, probability of being right %.3f) after %d supervision steps, %.2f s.",
-                answer.halts ? "confident" : "not confident", static_cast<double>(answer.q_halt), 1 / (1 + std::exp(-q)), config.halt_max_steps, seconds);
+  std::snprintf(line, sizeof line,
+                "The model is %s (q_halt %.3f, probability of being right %.3f) after %d supervision steps, %.2f s.",
+                answer.halts ? "confident" : "not confident", static_cast<double>(answer.q_halt),
+                1 / (1 + std::exp(-q)), config.halt_max_steps, seconds);
   std::cerr << line << '\n';
   if (puzzle.kind == PuzzleKind::tokens) return;
   const std::string broken = first_broken_rule(puzzle, answer.tokens);
-  std::cerr << (broken.empty() ? "The solution keeps the rules." : "The solution breaks the rules: " + broken + ".") << '\n';
+  std::cerr << (broken.empty() ? "The solution keeps the rules." : "The solution breaks the rules: " + broken + ".")
+            << '\n';
 }
 
 }  // namespace trm

@@ -18,10 +18,12 @@ struct PuzzleAnswer {
 /// Runs the model for its halt_max_steps supervision steps on one puzzle of seq_len tokens.
 PuzzleAnswer solve(const Model& model, std::span<const int32_t> tokens, int32_t puzzle_id);
 
-/// The text of --puzzle: the file of that name, standard input for "-", else the text itself. `name` is set to what messages call it.
+/// The text of --puzzle: the file of that name, standard input for "-", else the text itself. `name` is set to what
+/// messages call it.
 std::string puzzle_text(const std::string& option, std::string& name);
 
-/// Solves the puzzle of the options: the solution goes to standard output, what the model and the rules say of it to standard error. Throws PuzzleError.
+/// Solves the puzzle of the options: the solution goes to standard output, what the model and the rules say of it to
+/// standard error. Throws PuzzleError.
 void answer_puzzle(const LoadedModel& loaded, const Options& options);
 
 }  // namespace trm

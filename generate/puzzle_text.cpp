@@ -56,7 +56,8 @@ std::string shown(char cell) {
 
 void read_cells(const std::vector<Line>& lines, const std::string& name, int seq_len, Puzzle& puzzle) {
   const auto side = static_cast<size_t>(side_of(seq_len)), cells = static_cast<size_t>(seq_len);
-  const std::string takes = "one line of " + std::to_string(cells) + " characters or " + std::to_string(side) + " lines of " + std::to_string(side);
+  const std::string takes = "one line of " + std::to_string(cells) + " characters or " + std::to_string(side) +
+                            " lines of " + std::to_string(side);
   // What is there decides which of the two forms is meant.
   const size_t width = lines.size() == 1 ? cells : side;
   for (const Line& line : lines) {
@@ -65,12 +66,14 @@ void read_cells(const std::vector<Line>& lines, const std::string& name, int seq
       const auto token = cell_token(puzzle.kind, cell);
       if (!token)
         throw PuzzleError(at(name, line.number, i) + shown(cell) + "; a cell is " +
-                          (puzzle.kind == PuzzleKind::sudoku ? "a digit, or . or 0 where it is blank" : "# for a wall, a space, S, G or o"));
+                          (puzzle.kind == PuzzleKind::sudoku ? "a digit, or . or 0 where it is blank"
+                                                             : "# for a wall, a space, S, G or o"));
       puzzle.tokens.push_back(*token);
     }
     if (line.text.size() != width)
-      throw PuzzleError(name + ", line " + std::to_string(line.number) + ": it has " + std::to_string(line.text.size()) + " characters, " +
-                        std::to_string(width) + " are needed: " + takes);
+      throw PuzzleError(name + ", line " + std::to_string(line.number) + ": it has " +
+                        std::to_string(line.text.size()) + " characters, " + std::to_string(width) +
+                        " are needed: " + takes);
     puzzle.lines.push_back(width);
   }
   if (puzzle.tokens.size() != cells)
@@ -86,7 +89,8 @@ void read_ids(const std::vector<Line>& lines, const std::string& name, int vocab
       int32_t id = -1;
       const auto [stop, error] = std::from_chars(word.data(), word.data() + word.size(), id);
       if (error != std::errc{} || stop != word.data() + word.size() || id < 0 || id >= vocab_size)
-        throw PuzzleError(at(name, line.number, start) + "'" + word + "' is not a token id from 0 to " + std::to_string(vocab_size - 1));
+        throw PuzzleError(at(name, line.number, start) + "'" + word + "' is not a token id from 0 to " +
+                          std::to_string(vocab_size - 1));
       puzzle.tokens.push_back(id);
       ++count;
       start = line.text.find_first_not_of(" \t", end);
@@ -94,10 +98,13 @@ void read_ids(const std::vector<Line>& lines, const std::string& name, int vocab
     if (count > 0) puzzle.lines.push_back(count);
   }
   if (puzzle.tokens.size() != static_cast<size_t>(seq_len))
-    throw PuzzleError(name + ": it has " + std::to_string(puzzle.tokens.size()) + " token ids, " + std::to_string(seq_len) + " are needed");
+    throw PuzzleError(name + ": it has " + std::to_string(puzzle.tokens.size()) + " token ids, " +
+                      std::to_string(seq_len) + " are needed");
 }
 
-std::string place(size_t cell, size_t side) { return "row " + std::to_string(cell / side + 1) + ", column " + std::to_string(cell % side + 1); }
+std::string place(size_t cell, size_t side) {
+  return "row " + std::to_string(cell / side + 1) + ", column " + std::to_string(cell % side + 1);
+}
 
 std::string broken_sudoku_rule(std::span<const int32_t> cells) {
   for (size_t cell = 0; cell < cells.size(); ++cell)
@@ -106,7 +113,8 @@ std::string broken_sudoku_rule(std::span<const int32_t> cells) {
     std::vector<bool> found(11);
     for (size_t i = 0; i < 9; ++i) {
       const int32_t token = cells[cell_of(i)];
-      if (found[static_cast<size_t>(token)]) return unit + " " + std::to_string(number + 1) + " has two of " + std::to_string(token - 1);
+      if (found[static_cast<size_t>(token)])
+        return unit + " " + std::to_string(number + 1) + " has two of " + std::to_string(token - 1);
       found[static_cast<size_t>(token)] = true;
     }
     return "";
@@ -152,9 +160,12 @@ PuzzleKind puzzle_kind(int vocab_size, int seq_len) {
 std::string describe_puzzle(PuzzleKind kind, int vocab_size, int seq_len) {
   const std::string side = std::to_string(side_of(seq_len));
   switch (kind) {
-    case PuzzleKind::sudoku: return "a sudoku of 9 × 9 cells";
-    case PuzzleKind::maze: return "a maze of " + side + " × " + side + " cells";
-    default: return std::to_string(seq_len) + " token ids from 0 to " + std::to_string(vocab_size - 1);
+    case PuzzleKind::sudoku:
+      return "a sudoku of 9 × 9 cells";
+    case PuzzleKind::maze:
+      return "a maze of " + side + " × " + side + " cells";
+    default:
+      return std::to_string(seq_len) + " token ids from 0 to " + std::to_string(vocab_size - 1);
   }
 }
 
@@ -162,9 +173,12 @@ Puzzle read_puzzle(std::string_view text, const std::string& name, int vocab_siz
   Puzzle puzzle;
   puzzle.kind = puzzle_kind(vocab_size, seq_len);
   const std::vector<Line> lines = split_lines(text);
-  if (lines.empty()) throw PuzzleError(name + ": it is empty; " + describe_puzzle(puzzle.kind, vocab_size, seq_len) + " is needed");
-  if (puzzle.kind == PuzzleKind::tokens) read_ids(lines, name, vocab_size, seq_len, puzzle);
-  else read_cells(lines, name, seq_len, puzzle);
+  if (lines.empty())
+    throw PuzzleError(name + ": it is empty; " + describe_puzzle(puzzle.kind, vocab_size, seq_len) + " is needed");
+  if (puzzle.kind == PuzzleKind::tokens)
+    read_ids(lines, name, vocab_size, seq_len, puzzle);
+  else
+    read_cells(lines, name, seq_len, puzzle);
   return puzzle;
 }
 
@@ -174,8 +188,10 @@ std::string write_solution(const Puzzle& puzzle, std::span<const int32_t> soluti
   for (const size_t count : puzzle.lines) {
     for (size_t i = 0; i < count; ++i, ++next) {
       const auto token = static_cast<size_t>(solution[next]);
-      if (puzzle.kind == PuzzleKind::tokens) text.append(i > 0 ? " " : "").append(std::to_string(token));
-      else text += token >= 1 && token <= cells_of(puzzle.kind).size() ? cells_of(puzzle.kind)[token - 1] : '?';
+      if (puzzle.kind == PuzzleKind::tokens)
+        text.append(i > 0 ? " " : "").append(std::to_string(token));
+      else
+        text += token >= 1 && token <= cells_of(puzzle.kind).size() ? cells_of(puzzle.kind)[token - 1] : '?';
     }
     text += '\n';
   }

@@ -19,7 +19,8 @@ std::vector<Scored> penalized(std::span<const float> logits, std::span<const int
   scored.reserve(logits.size());
   for (const float logit : logits) {
     if (std::isnan(logit) || logit == INFINITY)
-      throw std::runtime_error("the model gives no usable logits (NaN or infinity): its weights or its precision are damaged");
+      throw std::runtime_error(
+          "the model gives no usable logits (NaN or infinity): its weights or its precision are damaged");
     scored.push_back({static_cast<int32_t>(scored.size()), logit});
   }
   if (penalty == 1) return scored;
@@ -50,14 +51,17 @@ std::vector<Candidate> candidates(std::span<const float> logits, std::span<const
     return a.logit != b.logit ? a.logit > b.logit : a.token < b.token;
   };
   size_t count = scored.size();
-  if (options.temperature == 0) count = 1;
-  else if (options.top_k > 0) count = std::min(count, static_cast<size_t>(options.top_k));
+  if (options.temperature == 0)
+    count = 1;
+  else if (options.top_k > 0)
+    count = std::min(count, static_cast<size_t>(options.top_k));
   std::partial_sort(scored.begin(), scored.begin() + static_cast<std::ptrdiff_t>(count), scored.end(), before);
   if (options.temperature == 0) return {{scored[0].token, 1.0}};
 
   std::vector<Candidate> kept;
   for (size_t i = 0; i < count; ++i)
-    kept.push_back({scored[i].token, i == 0 ? 1.0 : std::exp((scored[i].logit - scored[0].logit) / options.temperature)});
+    kept.push_back(
+        {scored[i].token, i == 0 ? 1.0 : std::exp((scored[i].logit - scored[0].logit) / options.temperature)});
   normalize(kept);
   if (options.top_p < 1) {
     double sum = 0;
@@ -66,7 +70,8 @@ std::vector<Candidate> candidates(std::span<const float> logits, std::span<const
     keep_first(kept, fewest);
   }
   const double least = options.min_p * kept[0].probability;
-  keep_first(kept, static_cast<size_t>(std::count_if(kept.begin(), kept.end(), [&](const Candidate& c) { return c.probability >= least; })));
+  keep_first(kept, static_cast<size_t>(std::count_if(kept.begin(), kept.end(),
+                                                     [&](const Candidate& c) { return c.probability >= least; })));
   normalize(kept);
   return kept;
 }

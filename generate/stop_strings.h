@@ -5,7 +5,8 @@
 
 namespace trm {
 
-/// Lets streamed text through up to the first of some strings, which may be spread over several pieces: the end of the text that may yet become one is held back.
+/// Lets streamed text through up to the first of some strings, which may be spread over several pieces: the end of the
+/// text that may yet become one is held back.
 class StopStrings {
  public:
   explicit StopStrings(std::vector<std::string> strings) : strings_(std::move(strings)) {}

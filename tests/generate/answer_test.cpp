@@ -43,10 +43,12 @@ class Script final : public Decoder {
 };
 
 struct Rig {
-  explicit Rig(const std::string& text, int64_t window = 100, int64_t max_new_tokens = 50, std::vector<std::string> stops = {}) {
+  explicit Rig(const std::string& text, int64_t window = 100, int64_t max_new_tokens = 50,
+               std::vector<std::string> stops = {}) {
     auto made = std::make_unique<Script>(tokenizer().encode(text), window);
     script = made.get();
-    answerer = std::make_unique<Answerer>(std::move(made), tokenizer(), AnswerOptions{{.temperature = 0}, 1, max_new_tokens, std::move(stops)});
+    answerer = std::make_unique<Answerer>(std::move(made), tokenizer(),
+                                          AnswerOptions{{.temperature = 0}, 1, max_new_tokens, std::move(stops)});
   }
   Answer answer(const std::string& prompt) {
     pieces.clear();

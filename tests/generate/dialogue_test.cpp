@@ -11,7 +11,8 @@ namespace {
 using Tokens = std::vector<int32_t>;
 
 const Tokenizer& chat_tokenizer() {
-  static const Tokenizer tokenizer = Tokenizer::train({"hello there, how are you, hello you there"}, 290, markers::all());
+  static const Tokenizer tokenizer =
+      Tokenizer::train({"hello there, how are you, hello you there"}, 290, markers::all());
   return tokenizer;
 }
 const Tokenizer& text_tokenizer() {
@@ -39,12 +40,17 @@ TEST(ChatDialogue, TheTemplate) {
   const auto plain = make_dialogue(chat_tokenizer(), 100, 10, "");
   EXPECT_EQ(text_of(plain->ask("hello")), "<|user|>hello<|enduser|><|sep|><|assistant|>");
   const auto with_system = make_dialogue(chat_tokenizer(), 100, 10, "Be kind.");
-  EXPECT_EQ(text_of(with_system->ask("hello")), "<|system|>Be kind.<|endsystem|><|sep|><|user|>hello<|enduser|><|sep|><|assistant|>");
+  EXPECT_EQ(text_of(with_system->ask("hello")),
+            "<|system|>Be kind.<|endsystem|><|sep|><|user|>hello<|enduser|><|sep|><|assistant|>");
 }
 
 TEST(ChatDialogue, TheTokensAreThoseOfTraining) {
   const Conversation trained{"1",
-                                  {{Role::kSystem, "how"}, {Role::kUser, "hello you"}, {Role::kAssistant, "there"}, {Role::kUser, "are you"}, {Role::kAssistant, "x"}}};
+                             {{Role::kSystem, "how"},
+                              {Role::kUser, "hello you"},
+                              {Role::kAssistant, "there"},
+                              {Role::kUser, "are you"},
+                              {Role::kAssistant, "x"}}};
   Tokens expected = chat_tokenizer().encode(conversation_text(trained, true));
   expected.resize(expected.size() - 3);  // x<|endassistant|><|endoftext|>
   const auto dialogue = make_dialogue(chat_tokenizer(), 200, 10, "how");
@@ -55,7 +61,8 @@ TEST(ChatDialogue, TheTokensAreThoseOfTraining) {
 TEST(ChatDialogue, MarkersInTheTextAreMarkersAsInTraining) {
   const auto dialogue = make_dialogue(chat_tokenizer(), 100, 10, "");
   const auto prompt = dialogue->ask("a<|sep|>b");
-  EXPECT_EQ(std::count(prompt.tokens.begin(), prompt.tokens.end(), chat_tokenizer().token_id(markers::kSep).value()), 2);
+  EXPECT_EQ(std::count(prompt.tokens.begin(), prompt.tokens.end(), chat_tokenizer().token_id(markers::kSep).value()),
+            2);
 }
 
 TEST(ChatDialogue, TheOldestExchangesAreDropped) {
@@ -64,7 +71,9 @@ TEST(ChatDialogue, TheOldestExchangesAreDropped) {
   exchange(*dialogue, "a", "AA");
   exchange(*dialogue, "b", "BB");
   const auto third = dialogue->ask("c");  // 4 + 18 + 5 + 8 > 30
-  EXPECT_EQ(text_of(third), "<|system|>S<|endsystem|><|sep|><|user|>b<|enduser|><|sep|><|assistant|>BB<|endassistant|><|sep|><|user|>c<|enduser|><|sep|><|assistant|>");
+  EXPECT_EQ(text_of(third),
+            "<|system|>S<|endsystem|><|sep|><|user|>b<|enduser|><|sep|><|assistant|>BB<|endassistant|><|sep|><|user|>c<"
+            "|enduser|><|sep|><|assistant|>");
   EXPECT_NE(third.note.find("oldest question"), std::string::npos) << third.note;
   dialogue->answered(chat_tokenizer().encode("CC"));
   const auto fourth = dialogue->ask("d");

@@ -20,14 +20,41 @@ TEST(GenerateOptions, Defaults) {
   EXPECT_EQ(options.sampling.top_p, 0.9);
   EXPECT_EQ(options.sampling.min_p, 0);
   EXPECT_EQ(options.sampling.repeat_penalty, 1);
-  EXPECT_FALSE(options.seed || options.dtype || options.decoding || options.device || options.puzzle || options.interactive || options.op_report);
+  EXPECT_FALSE(options.seed || options.dtype || options.decoding || options.device || options.puzzle ||
+               options.interactive || options.op_report);
   EXPECT_EQ(options.language_options, std::vector<std::string>{"--prompt"});
 }
 
 TEST(GenerateOptions, AllOfThem) {
-  const Options options = parse({"--checkpoint=c", "--device", "cuda:1", "--tokenizer", "t", "--interactive", "--max-new-tokens", "7", "--temperature", "0",
-                                 "--top-k=0", "--top-p", "1", "--min-p", "0.05", "--repeat-penalty", "1.1", "--seed", "9", "--stop", "a,b", "--stop=c", "--system",
-                                 "s", "--dtype", "float32", "--decode", "window", "--op-report=json:f"});
+  const Options options = parse({"--checkpoint=c",
+                                 "--device",
+                                 "cuda:1",
+                                 "--tokenizer",
+                                 "t",
+                                 "--interactive",
+                                 "--max-new-tokens",
+                                 "7",
+                                 "--temperature",
+                                 "0",
+                                 "--top-k=0",
+                                 "--top-p",
+                                 "1",
+                                 "--min-p",
+                                 "0.05",
+                                 "--repeat-penalty",
+                                 "1.1",
+                                 "--seed",
+                                 "9",
+                                 "--stop",
+                                 "a,b",
+                                 "--stop=c",
+                                 "--system",
+                                 "s",
+                                 "--dtype",
+                                 "float32",
+                                 "--decode",
+                                 "window",
+                                 "--op-report=json:f"});
   EXPECT_EQ(options.max_new_tokens, 7);
   EXPECT_EQ(options.sampling.top_k, 0);
   EXPECT_EQ(options.sampling.min_p, 0.05);
@@ -49,7 +76,8 @@ TEST(GenerateOptions, TheSpellingOfThePythonProject) {
 }
 
 TEST(GenerateOptions, AnyTextCanBeAPrompt) {
-  for (const std::string& prompt : {std::string("-1"), std::string("two\nlines"), std::string("a=b, c"), std::string("\xff\xfe"), std::string(300000, 'x')}) {
+  for (const std::string& prompt : {std::string("-1"), std::string("two\nlines"), std::string("a=b, c"),
+                                    std::string("\xff\xfe"), std::string(300000, 'x')}) {
     EXPECT_EQ(parse({"--prompt", prompt.c_str()}).prompt, prompt);
     EXPECT_EQ(parse({("--prompt=" + prompt).c_str()}).prompt, prompt);
   }
@@ -57,7 +85,8 @@ TEST(GenerateOptions, AnyTextCanBeAPrompt) {
 
 TEST(GenerateOptions, WrongValuesNameOptionValueAndRange) {
   EXPECT_ERROR_WITH(parse({"--temperature", "-0.5"}), "--temperature", "'-0.5'", "at least 0");
-  for (const char* value : {"nan", "inf", "1e999", "warm", "", "0x1", "1 "}) EXPECT_ERROR_WITH(parse({"--temperature", value}), "--temperature");
+  for (const char* value : {"nan", "inf", "1e999", "warm", "", "0x1", "1 "})
+    EXPECT_ERROR_WITH(parse({"--temperature", value}), "--temperature");
   EXPECT_ERROR_WITH(parse({"--top-k", "-1"}), "--top-k", "'-1'", "at least 0");
   EXPECT_ERROR_WITH(parse({"--top-k", "1.5"}), "--top-k", "'1.5'");
   EXPECT_ERROR_WITH(parse({"--top-p", "0"}), "--top-p", "'0'", "at most 1");
@@ -86,8 +115,10 @@ TEST(GenerateOptions, UnknownOnes) {
 }
 
 TEST(GenerateOptions, HelpNamesAllOfThem) {
-  for (const char* name : {"--checkpoint", "--device", "--tokenizer", "--prompt", "--interactive", "--max-new-tokens", "--temperature", "--top-k", "--top-p", "--min-p",
-                           "--repeat-penalty", "--seed", "--stop", "--system", "--dtype", "--decode", "--list-devices", "--op-report", "--puzzle", "/reset"})
+  for (const char* name : {"--checkpoint",     "--device",       "--tokenizer", "--prompt", "--interactive",
+                           "--max-new-tokens", "--temperature",  "--top-k",     "--top-p",  "--min-p",
+                           "--repeat-penalty", "--seed",         "--stop",      "--system", "--dtype",
+                           "--decode",         "--list-devices", "--op-report", "--puzzle", "/reset"})
     EXPECT_NE(usage().find(name), std::string::npos) << name;
   EXPECT_EQ(usage().find("unexpected"), std::string::npos);
 }

@@ -6,21 +6,24 @@
 namespace trm {
 namespace {
 
-using testing::quoted;
 using testing::Outcome;
+using testing::quoted;
 using testing::TinyModel;
 
 class GenerateErrors : public ::testing::Test {
  protected:
   GenerateErrors() { TinyModel::chat().save(file_); }
-  void expect_error(const std::string& arguments, const std::vector<std::string>& parts, const std::string& input = "") {
+  void expect_error(const std::string& arguments, const std::vector<std::string>& parts,
+                    const std::string& input = "") {
     const Outcome run = testing::generate(folder_.path(), arguments, input);
     EXPECT_EQ(run.status, 1) << arguments << run.err;
     EXPECT_EQ(run.out, "") << arguments;
     EXPECT_TRUE(run.says("error: ")) << run.err;
     for (const std::string& part : parts) EXPECT_TRUE(run.says(part)) << "no '" << part << "' in: " << run.err;
   }
-  std::string with_checkpoint(const std::string& arguments) { return "--checkpoint " + quoted(file_.string()) + " --device cpu " + arguments; }
+  std::string with_checkpoint(const std::string& arguments) {
+    return "--checkpoint " + quoted(file_.string()) + " --device cpu " + arguments;
+  }
 
   testing::TemporaryFolder folder_;
   std::filesystem::path file_ = folder_ / "run/step_7.h5";
@@ -30,7 +33,8 @@ TEST_F(GenerateErrors, Checkpoints) {
   expect_error("--prompt hi", {"no checkpoint given", "--checkpoint"});
   expect_error("--checkpoint nowhere --device cpu --prompt hi", {"no such checkpoint: 'nowhere'"});
   std::filesystem::create_directories(folder_ / "empty");
-  expect_error("--checkpoint " + quoted((folder_ / "empty").string()) + " --device cpu --prompt hi", {"no whole checkpoint", "empty"});
+  expect_error("--checkpoint " + quoted((folder_ / "empty").string()) + " --device cpu --prompt hi",
+               {"no whole checkpoint", "empty"});
 
   const std::string whole = testing::read_file(file_);
   testing::write_file(file_, whole.substr(0, whole.size() / 2));
@@ -65,7 +69,10 @@ TEST_F(GenerateErrors, Tokenizers) {
   tiny.save(file_);
   expect_error(with_checkpoint("--prompt hi"), {"holds no tokenizer", "--tokenizer"});
   testing::chat_tokenizer().save(folder_ / "right");
-  EXPECT_EQ(testing::generate(folder_.path(), with_checkpoint("--prompt hi --max-new-tokens 2 --tokenizer " + quoted((folder_ / "right").string()))).status, 0);
+  EXPECT_EQ(testing::generate(folder_.path(), with_checkpoint("--prompt hi --max-new-tokens 2 --tokenizer " +
+                                                              quoted((folder_ / "right").string())))
+                .status,
+            0);
 }
 
 TEST_F(GenerateErrors, Prompts) {
@@ -89,19 +96,24 @@ TEST_F(GenerateErrors, Options) {
 TEST_F(GenerateErrors, PuzzlesAndPromptsAreToldApart) {
   expect_error(with_checkpoint("--puzzle 123"), {"--puzzle cannot be used here", "language model", "--prompt TEXT"});
   TinyModel::sudoku().save(file_);
-  expect_error(with_checkpoint("--prompt hi --top-k 3"), {"--prompt and --top-k cannot be used here", "sudoku", "--puzzle FILE|TEXT"});
+  expect_error(with_checkpoint("--prompt hi --top-k 3"),
+               {"--prompt and --top-k cannot be used here", "sudoku", "--puzzle FILE|TEXT"});
   expect_error(with_checkpoint("--interactive"), {"--interactive cannot be used here", "--puzzle"});
   expect_error(with_checkpoint(""), {"no puzzle given", "sudoku", "--puzzle"}, "hello");
   expect_error(with_checkpoint("--puzzle 123"), {"'123' (there is no such file", "3 characters", "81 are needed"});
-  expect_error(with_checkpoint("--puzzle " + std::string(81, '.') + " --puzzle-id 3"), {"--puzzle-id", "0 to 2", "'3'"});
+  expect_error(with_checkpoint("--puzzle " + std::string(81, '.') + " --puzzle-id 3"),
+               {"--puzzle-id", "0 to 2", "'3'"});
   testing::write_file(folder_ / "p.txt", std::string(40, '1') + "x" + std::string(40, '1'));
-  expect_error(with_checkpoint("--puzzle " + quoted((folder_ / "p.txt").string())), {"p.txt', line 1, character 41", "'x'"});
+  expect_error(with_checkpoint("--puzzle " + quoted((folder_ / "p.txt").string())),
+               {"p.txt', line 1, character 41", "'x'"});
   expect_error(with_checkpoint("--puzzle " + quoted(folder_.path().string())), {folder_.path().string()});
 }
 
 TEST_F(GenerateErrors, AFullDisk) {
   if (!std::filesystem::exists("/dev/full")) GTEST_SKIP() << "no /dev/full here";
-  const Outcome run = testing::generate(folder_.path(), with_checkpoint("--prompt hi --max-new-tokens 3 > /dev/full 2> " + quoted((folder_ / "said").string()) + "; exit $? #"));
+  const Outcome run =
+      testing::generate(folder_.path(), with_checkpoint("--prompt hi --max-new-tokens 3 > /dev/full 2> " +
+                                                        quoted((folder_ / "said").string()) + "; exit $? #"));
   EXPECT_EQ(run.status, 1);
   EXPECT_NE(testing::read_file(folder_ / "said").find("standard output"), std::string::npos);
 }

@@ -2,22 +2,26 @@
 #include <algorithm>
 
 #include "generate/dialogue.h"
-#include "runtime/checkpoint_state.h"
 #include "model/decoder.h"
+#include "runtime/checkpoint_state.h"
 #include "tests/generate/tiny_checkpoints.h"
 
 namespace trm {
 namespace {
 
-using testing::quoted;
 using testing::Outcome;
+using testing::quoted;
 using testing::TinyModel;
 
 class Generate : public ::testing::Test {
  protected:
   Generate() { TinyModel::chat().save(file_); }
-  Outcome run(const std::string& arguments, const std::string& input = "") { return testing::generate(folder_.path(), arguments, input); }
-  Outcome chat(const std::string& arguments, const std::string& input = "") { return run("--checkpoint " + quoted(file_.string()) + " --device cpu " + arguments, input); }
+  Outcome run(const std::string& arguments, const std::string& input = "") {
+    return testing::generate(folder_.path(), arguments, input);
+  }
+  Outcome chat(const std::string& arguments, const std::string& input = "") {
+    return run("--checkpoint " + quoted(file_.string()) + " --device cpu " + arguments, input);
+  }
 
   testing::TemporaryFolder folder_;
   std::filesystem::path file_ = folder_ / "run/step_7.h5";
@@ -48,7 +52,9 @@ TEST_F(Generate, GreedyAnswersAreTheLargestLogits) {
   EXPECT_EQ(chat("--prompt hello --temperature 0 --max_new_tokens 12 --decode window").out, expected);
   EXPECT_EQ(chat("--prompt hello --temperature 0 --max-new-tokens 12 --decode incremental").out, expected);
   EXPECT_EQ(chat("--temperature 0 --max-new-tokens 12", "hello\n").out, expected);
-  EXPECT_EQ(run.out, this->run("--checkpoint " + quoted((folder_ / "run").string()) + " --device cpu --prompt hello --temperature 0 --max-new-tokens 12").out);
+  EXPECT_EQ(run.out, this->run("--checkpoint " + quoted((folder_ / "run").string()) +
+                               " --device cpu --prompt hello --temperature 0 --max-new-tokens 12")
+                         .out);
 }
 
 TEST_F(Generate, StandardInputIsOnePrompt) {
@@ -69,14 +75,16 @@ TEST_F(Generate, SeedsRepeatAnswers) {
   EXPECT_EQ(first.out, chat(arguments + "5 --decode window").out);
   EXPECT_NE(first.out, chat(arguments + "6").out);
   EXPECT_TRUE(first.says("seed 5")) << first.err;
-  EXPECT_EQ(chat("--prompt hello --top-k 1 --max-new-tokens 9").out, chat("--prompt hello --temperature 0 --max-new-tokens 9").out);
+  EXPECT_EQ(chat("--prompt hello --top-k 1 --max-new-tokens 9").out,
+            chat("--prompt hello --temperature 0 --max-new-tokens 9").out);
 }
 
 TEST_F(Generate, StopStringsAndNotes) {
   const std::string whole = chat("--prompt hello --temperature 0 --max-new-tokens 12").out;
   const std::string stop = whole.substr(4, 2);
   ASSERT_EQ(stop.find('\''), std::string::npos);
-  EXPECT_EQ(chat("--prompt hello --temperature 0 --max-new-tokens 12 --stop " + quoted(stop)).out, whole.substr(0, whole.find(stop)) + "\n");
+  EXPECT_EQ(chat("--prompt hello --temperature 0 --max-new-tokens 12 --stop " + quoted(stop)).out,
+            whole.substr(0, whole.find(stop)) + "\n");
   const Outcome full = chat("--prompt hello --temperature 0 --max-new-tokens 1000");
   EXPECT_TRUE(full.says("The window of 48 tokens is full")) << full.err;
 }
@@ -95,7 +103,8 @@ TEST_F(Generate, Interactive) {
 TEST_F(Generate, InteractiveStaysWithinTheWindow) {
   std::string lines;
   for (int i = 0; i < 6; ++i) lines += "hello " + std::to_string(i) + "\n";
-  const Outcome run = chat("--temperature 0 --max-new-tokens 8 --interactive", lines + std::string(60, 'z') + "\nhello 5\n");
+  const Outcome run =
+      chat("--temperature 0 --max-new-tokens 8 --interactive", lines + std::string(60, 'z') + "\nhello 5\n");
   EXPECT_EQ(run.status, 0) << run.err;
   EXPECT_EQ(std::count(run.out.begin(), run.out.end(), '\n') >= 7, true) << run.out;
   EXPECT_TRUE(run.says("no longer fit the window of 48 tokens")) << run.err;
@@ -167,7 +176,8 @@ TEST_F(Generate, SolvesPuzzles) {
 }
 
 TEST_F(Generate, ReportsTheOps) {
-  const Outcome run = chat("--prompt hello --max-new-tokens 3 --op-report=json:" + quoted((folder_ / "ops.json").string()));
+  const Outcome run =
+      chat("--prompt hello --max-new-tokens 3 --op-report=json:" + quoted((folder_ / "ops.json").string()));
   EXPECT_EQ(run.status, 0) << run.err;
   EXPECT_NE(testing::read_file(folder_ / "ops.json").find("\"calls\""), std::string::npos);
   EXPECT_TRUE(chat("--prompt hello --max-new-tokens 3 --op-report").says("fallback"));

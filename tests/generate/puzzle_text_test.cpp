@@ -32,7 +32,8 @@ TEST(PuzzleText, Sudoku) {
   for (const char c : solved) expected.push_back(c - '0' + 1);
   const Tokens solution = expected;
   expected[1] = expected[80] = 1;
-  for (const std::string& form : {text, text + "\n", text + "\r\n", in_lines(text, 9), std::string("\n") + in_lines(text, 9) + "\n"}) {
+  for (const std::string& form :
+       {text, text + "\n", text + "\r\n", in_lines(text, 9), std::string("\n") + in_lines(text, 9) + "\n"}) {
     const Puzzle puzzle = sudoku(form);
     EXPECT_EQ(puzzle.tokens, expected);
     EXPECT_EQ(puzzle.lines.size(), form.find("\n") < 10 ? 9u : 1u);

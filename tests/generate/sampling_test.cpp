@@ -101,15 +101,17 @@ TEST(Sampling, RepeatPenalty) {
   options.repeat_penalty = 2;
   options.temperature = 0;
   const std::vector<float> logits{4, 3, -1, -3};
-  EXPECT_EQ(candidates(logits, std::vector<int32_t>{0}, options)[0].token, 1);        // 2, 3, …
-  EXPECT_EQ(candidates(logits, std::vector<int32_t>{1}, options)[0].token, 0);        // 4, 1.5, …
+  EXPECT_EQ(candidates(logits, std::vector<int32_t>{0}, options)[0].token, 1);  // 2, 3, …
+  EXPECT_EQ(candidates(logits, std::vector<int32_t>{1}, options)[0].token, 0);  // 4, 1.5, …
   options.temperature = 1;
   const double a = std::exp(2.0), b = std::exp(3.0), c = std::exp(-2.0), d = std::exp(-3.0), sum = a + b + c + d;
-  expect_candidates(candidates(logits, std::vector<int32_t>{0, 2, 0}, options), {{1, b / sum}, {0, a / sum}, {2, c / sum}, {3, d / sum}});
+  expect_candidates(candidates(logits, std::vector<int32_t>{0, 2, 0}, options),
+                    {{1, b / sum}, {0, a / sum}, {2, c / sum}, {3, d / sum}});
 }
 
 TEST(Sampling, LogitsThatAreNoNumbersAreAnError) {
-  EXPECT_THROW(candidates(std::vector<float>{1, std::numeric_limits<float>::quiet_NaN()}, {}, plain()), std::runtime_error);
+  EXPECT_THROW(candidates(std::vector<float>{1, std::numeric_limits<float>::quiet_NaN()}, {}, plain()),
+               std::runtime_error);
   EXPECT_THROW(candidates(std::vector<float>{1, INFINITY}, {}, plain()), std::runtime_error);
   EXPECT_THROW(candidates(std::vector<float>{}, {}, plain()), std::runtime_error);
 }

@@ -54,9 +54,11 @@ void TinyModel::save(const std::filesystem::path& file, uint64_t ema_seed) const
   stored.ema = ema_seed != 0;
   made.config_yaml = to_yaml(stored, data);
   made.tokenizer_json = tokenizer_json;
-  for (const auto& [name, tensor] : Model(config, cpu_device, seed, false).state()) made.arrays["model/" + name] = to_array(tensor);
+  for (const auto& [name, tensor] : Model(config, cpu_device, seed, false).state())
+    made.arrays["model/" + name] = to_array(tensor);
   if (ema_seed != 0)
-    for (const auto& [name, tensor] : Model(config, cpu_device, ema_seed, false).state()) made.arrays["ema/" + name] = to_array(tensor);
+    for (const auto& [name, tensor] : Model(config, cpu_device, ema_seed, false).state())
+      made.arrays["ema/" + name] = to_array(tensor);
   std::filesystem::create_directories(file.parent_path());
   checkpoint::save(made, file);
 }
@@ -64,8 +66,9 @@ void TinyModel::save(const std::filesystem::path& file, uint64_t ema_seed) const
 Outcome generate(const std::filesystem::path& scratch, const std::string& arguments, const std::string& input) {
   write_file(scratch / "in", input);
   const auto at = [&](const char* name) { return quoted((scratch / name).string()); };
-  const std::string command = "OMP_NUM_THREADS=1 OMP_WAIT_POLICY=passive timeout 60 " + quoted((bin_dir() / "generate").string()) + " " + arguments + " < " + at("in") +
-                              " > " + at("out") + " 2> " + at("err");
+  const std::string command = "OMP_NUM_THREADS=1 OMP_WAIT_POLICY=passive timeout 60 " +
+                              quoted((bin_dir() / "generate").string()) + " " + arguments + " < " + at("in") + " > " +
+                              at("out") + " 2> " + at("err");
   const int status = std::system(command.c_str());
   return {WIFEXITED(status) ? WEXITSTATUS(status) : -1, read_file(scratch / "out"), read_file(scratch / "err")};
 }
