@@ -7,13 +7,18 @@ namespace trm {
 namespace fs = std::filesystem;
 
 CheckpointWriter::CheckpointWriter(fs::path folder, const Settings& settings, Constants constants, Progress& progress)
-    : folder_(std::move(folder)), constants_(std::move(constants)), progress_(progress), higher_(settings.dataset_type != "chat"), keep_best_(settings.keep_best),
+    : folder_(std::move(folder)),
+      constants_(std::move(constants)),
+      progress_(progress),
+      higher_(settings.dataset_type != "chat"),
+      keep_best_(settings.keep_best),
       keep_last_(settings.keep_last_n_checkpoints.value_or(0)) {}
 
 void CheckpointWriter::resume(int64_t step) {
   best_ = checkpoint::read_best(folder_);
   if (!best_) return;
-  if (best_->step <= step && best_->metric == metric() && fs::exists(checkpoint::checkpoint_name(folder_, best_->step))) return;
+  if (best_->step <= step && best_->metric == metric() && fs::exists(checkpoint::checkpoint_name(folder_, best_->step)))
+    return;
   best_.reset();
   fs::remove(folder_ / "best.json");
 }

@@ -13,7 +13,8 @@
 
 namespace trm {
 
-/// Saves a run's checkpoints, tells which is best, and removes old ones. Where saving fails, everything older stays, training goes on, and each later save tries again.
+/// Saves a run's checkpoints, tells which is best, and removes old ones. Where saving fails, everything older stays,
+/// training goes on, and each later save tries again.
 class CheckpointWriter {
  public:
   struct Constants {

@@ -11,17 +11,21 @@ namespace {
 
 cxxopts::Options make_options() {
   cxxopts::Options options("pretrain", "Trains a tiny recursive reasoning model on dataset folders.");
-  options.add_options()                                                                                                          //
-      ("config-name", "configuration, also -cn: a name under the config folder, or a YAML file", cxxopts::value<std::string>(), "NAME")  //
-      ("config-path", "folder to look for configurations in first, also -cp", cxxopts::value<std::string>(), "DIR")                     //
-      ("device", "cuda, cuda:N, accelerator (mps, opencl) or cpu; otherwise chosen in this order", cxxopts::value<std::string>(), "X")  //
-      ("print-config", "print the composed configuration and stop")                                                              //
-      ("check-setup", "try device, forward, backward, optimizer, loader and a checkpoint round trip, and stop")                  //
-      ("list-devices", "list the devices and stop")                                                                              //
-      ("op-report", "print the table of ops and devices, with calls, bytes and time where there was training; json:FILE writes it there",
-       cxxopts::value<std::string>()->implicit_value(""), "json:FILE")                                                           //
-      ("help-config", "print every key of the configuration and stop")                                                           //
-      ("h,help", "print this")                                                                                                   //
+  options.add_options()  //
+      ("config-name", "configuration, also -cn: a name under the config folder, or a YAML file",
+       cxxopts::value<std::string>(), "NAME")                                                                        //
+      ("config-path", "folder to look for configurations in first, also -cp", cxxopts::value<std::string>(), "DIR")  //
+      ("device", "cuda, cuda:N, accelerator (mps, opencl) or cpu; otherwise chosen in this order",
+       cxxopts::value<std::string>(), "X")                                                                       //
+      ("print-config", "print the composed configuration and stop")                                              //
+      ("check-setup", "try device, forward, backward, optimizer, loader and a checkpoint round trip, and stop")  //
+      ("list-devices", "list the devices and stop")                                                              //
+      ("op-report",
+       "print the table of ops and devices, with calls, bytes and time where there was training; json:FILE writes it "
+       "there",
+       cxxopts::value<std::string>()->implicit_value(""), "json:FILE")  //
+      ("help-config", "print every key of the configuration and stop")  //
+      ("h,help", "print this")                                          //
       ("overrides", "", cxxopts::value<std::vector<std::string>>());
   options.parse_positional({"overrides"});
   options.custom_help("[options]");
@@ -53,7 +57,10 @@ std::optional<std::string> text(const cxxopts::ParseResult& result, const std::s
 }
 
 std::string quoted(const std::string& argument) {
-  if (!argument.empty() && argument.find_first_not_of("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-+=./:,@%") == std::string::npos) return argument;
+  if (!argument.empty() &&
+      argument.find_first_not_of("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-+=./:,@%") ==
+          std::string::npos)
+    return argument;
   std::string out = "'";
   for (const char c : argument) out += c == '\'' ? std::string("'\\''") : std::string(1, c);
   return out + "'";
@@ -88,9 +95,11 @@ CommandLine parse_command_line(int argc, const char* const* argv) {
       if (!argument.starts_with("-") || argument == "-" || argument == "--") continue;
       const std::string name = argument.substr(argument.starts_with("--") ? 2 : 1);
       const std::string bare = name.substr(0, name.find('='));
-      static const std::vector<std::string> known = {"config-name", "config-path", "device", "print-config", "check-setup", "list-devices",
-                                                     "op-report", "help-config", "h", "help"};
-      if (std::find(known.begin(), known.end(), bare) == known.end()) throw UsageError("unknown option " + argument + hint(argument));
+      static const std::vector<std::string> known = {"config-name", "config-path",  "device",    "print-config",
+                                                     "check-setup", "list-devices", "op-report", "help-config",
+                                                     "h",           "help"};
+      if (std::find(known.begin(), known.end(), bare) == known.end())
+        throw UsageError("unknown option " + argument + hint(argument));
     }
     throw;
   } catch (const cxxopts::exceptions::exception& error) {
@@ -117,14 +126,16 @@ CommandLine parse_command_line(int argc, const char* const* argv) {
 std::string usage() {
   return make_options().help() +
          "\n"
-         "A key of the configuration is set by key=value (also +key=value), and goes back to its default by ~key; lists and maps in YAML form. --help-config lists them.\n"
+         "A key of the configuration is set by key=value (also +key=value), and goes back to its default by ~key; "
+         "lists and maps in YAML form. --help-config lists them.\n"
          "\nExamples:\n"
          "  pretrain --config-name cfg_chat data_paths=[data/my-chat] run_name=first\n"
          "  pretrain --config-name cfg_chat data_paths=[data/my-chat] run_name=first resume=auto     continue it\n"
          "  pretrain arch=trm data_paths=\"[data/sudoku]\" arch.mlp_t=True arch.pos_encodings=none ema=True\n"
          "  pretrain --config-name cfg_chat_fast --print-config\n"
          "  pretrain --check-setup --device cuda\n"
-         "\nA run's folder is checkpoints/<project_name>/<run_name>, or checkpoint_path: all_config.yaml, metrics.jsonl and checkpoints step_<n>.h5.\n"
+         "\nA run's folder is checkpoints/<project_name>/<run_name>, or checkpoint_path: all_config.yaml, "
+         "metrics.jsonl and checkpoints step_<n>.h5.\n"
          "Ctrl-C (SIGINT) or SIGTERM finishes the step, saves, and says how to continue; a second one stops at once.\n";
 }
 

@@ -26,7 +26,8 @@ CommandLine parse_command_line(int argc, const char* const* argv);
 /// The text of --help.
 std::string usage();
 
-/// A command that continues a run: the arguments typed, with resume=auto and checkpoint_path=`folder` in place of what they say of these; quoted for a shell.
+/// A command that continues a run: the arguments typed, with resume=auto and checkpoint_path=`folder` in place of what
+/// they say of these; quoted for a shell.
 std::string resume_command(const std::string& program, const CommandLine& line, const std::string& folder);
 
 }  // namespace trm

@@ -8,8 +8,10 @@
 namespace trm {
 namespace {
 
-constexpr double MetricsReading::*means[] = {&MetricsReading::accuracy, &MetricsReading::exact_accuracy, &MetricsReading::q_halt_accuracy, &MetricsReading::steps,
-                                             &MetricsReading::lm_loss,  &MetricsReading::q_halt_loss,    &MetricsReading::q_continue_loss};
+constexpr double MetricsReading::*means[] = {&MetricsReading::accuracy,        &MetricsReading::exact_accuracy,
+                                             &MetricsReading::q_halt_accuracy, &MetricsReading::steps,
+                                             &MetricsReading::lm_loss,         &MetricsReading::q_halt_loss,
+                                             &MetricsReading::q_continue_loss};
 
 /// The device is read once in so many batches: its sums are float32.
 constexpr int batches_a_read = 32;
@@ -25,20 +27,23 @@ void MetricsSum::add(const MetricsReading& reading) {
 
 MetricsReading MetricsSum::mean() const {
   MetricsReading result = sum_;
-  for (const auto mean : means) result.*mean = sum_.rows > 0 ? sum_.*mean / sum_.rows : std::numeric_limits<double>::quiet_NaN();
+  for (const auto mean : means)
+    result.*mean = sum_.rows > 0 ? sum_.*mean / sum_.rows : std::numeric_limits<double>::quiet_NaN();
   return result;
 }
 
 Metrics named_metrics(const std::string& prefix, const MetricsReading& m, bool continue_loss) {
   Metrics metrics{{prefix + "/lm_loss", m.lm_loss}, {prefix + "/q_halt_loss", m.q_halt_loss}};
   if (continue_loss) metrics.emplace_back(prefix + "/q_continue_loss", m.q_continue_loss);
-  for (const auto& [name, value] : {std::pair{"/accuracy", m.accuracy}, std::pair{"/exact_accuracy", m.exact_accuracy},
-                                    std::pair{"/q_halt_accuracy", m.q_halt_accuracy}, std::pair{"/steps", m.steps}, std::pair{"/count", m.rows}})
+  for (const auto& [name, value] :
+       {std::pair{"/accuracy", m.accuracy}, std::pair{"/exact_accuracy", m.exact_accuracy},
+        std::pair{"/q_halt_accuracy", m.q_halt_accuracy}, std::pair{"/steps", m.steps}, std::pair{"/count", m.rows}})
     metrics.emplace_back(prefix + name, value);
   return metrics;
 }
 
-std::optional<EvaluationResult> evaluate(const Model& model, const std::shared_ptr<const Dataset>& dataset, const LoaderOptions& options, const OutputRequest& request,
+std::optional<EvaluationResult> evaluate(const Model& model, const std::shared_ptr<const Dataset>& dataset,
+                                         const LoaderOptions& options, const OutputRequest& request,
                                          Progress& progress) {
   Loader loader = Loader::evaluation(dataset, options);
   EvaluationStep step(model, static_cast<int64_t>(options.batch_size));
@@ -69,7 +74,8 @@ std::optional<EvaluationResult> evaluate(const Model& model, const std::shared_p
     }
     if (batch->set != current || unread == batches_a_read) read();
     current = batch->set;
-    const StepResult result = step.run(batch->inputs, batch->labels, batch->puzzle_identifiers, outputs && outputs->wants("logits"));
+    const StepResult result =
+        step.run(batch->inputs, batch->labels, batch->puzzle_identifiers, outputs && outputs->wants("logits"));
     ++unread;
     if (outputs) saving([&] { outputs->add(dataset->sets()[current], *batch, result); });
     seen += batch->real_rows;
@@ -84,7 +90,8 @@ std::optional<EvaluationResult> evaluate(const Model& model, const std::shared_p
   for (size_t i = 0; i < sums.size(); ++i) {
     const MetricsReading mean = sums[i].mean();
     total.add(mean);
-    for (auto& metric : named_metrics(dataset->sets()[i].name, mean, model.config().continue_loss())) result.metrics.push_back(std::move(metric));
+    for (auto& metric : named_metrics(dataset->sets()[i].name, mean, model.config().continue_loss()))
+      result.metrics.push_back(std::move(metric));
   }
   result.total = total.mean();
   return result;

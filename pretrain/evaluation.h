@@ -22,8 +22,10 @@ struct OutputRequest {
   std::filesystem::path folder;
 };
 
-/// Runs the model as it is over all examples in order. Returns nothing where a stop signal came meanwhile. Failing to save outputs is a complaint, not the end.
-std::optional<EvaluationResult> evaluate(const Model& model, const std::shared_ptr<const Dataset>& dataset, const LoaderOptions& options, const OutputRequest& outputs,
+/// Runs the model as it is over all examples in order. Returns nothing where a stop signal came meanwhile. Failing to
+/// save outputs is a complaint, not the end.
+std::optional<EvaluationResult> evaluate(const Model& model, const std::shared_ptr<const Dataset>& dataset,
+                                         const LoaderOptions& options, const OutputRequest& outputs,
                                          Progress& progress);
 
 /// lm_loss, q_halt_loss, (q_continue_loss), accuracy, exact_accuracy, q_halt_accuracy, steps, count under "<prefix>/".

@@ -60,10 +60,14 @@ int train(const CommandLine& line, const Settings& settings, const std::string& 
 
 int run(int argc, char** argv) {
   const CommandLine line = parse_command_line(argc, argv);
-  if (line.help) std::cout << usage();
-  else if (line.help_config) std::cout << describe_keys();
-  else if (line.list_devices) std::cout << describe_devices();
-  else if (line.print_config) std::cout << to_yaml(settings_of(line).settings);
+  if (line.help)
+    std::cout << usage();
+  else if (line.help_config)
+    std::cout << describe_keys();
+  else if (line.list_devices)
+    std::cout << describe_devices();
+  else if (line.print_config)
+    std::cout << to_yaml(settings_of(line).settings);
   else if (line.check_setup) {
     if (!line.overrides.empty()) settings_of(line);
     return check_setup(choose_device(line), std::cout) ? 0 : 1;
@@ -85,7 +89,9 @@ int main(int argc, char** argv) {
     std::cout.flush();
     return std::cout ? status : 1;
   } catch (const std::bad_alloc&) {
-    std::cerr << "error: the memory of this machine does not suffice; lower global_batch_size (and raise gradient_accumulation_steps)" << std::endl;
+    std::cerr << "error: the memory of this machine does not suffice; lower global_batch_size (and raise "
+                 "gradient_accumulation_steps)"
+              << std::endl;
   } catch (const std::exception& error) {
     std::cerr << "error: " << error.what() << std::endl;
   }

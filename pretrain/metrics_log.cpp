@@ -10,6 +10,7 @@
 #include <sstream>
 
 #include "checkpoint/atomic_file.h"
+#include "data/files.h"
 
 namespace trm {
 namespace {
@@ -22,8 +23,10 @@ int append(const std::filesystem::path& file, const std::string& text) {
   int error = 0;
   for (size_t done = 0; done < text.size() && error == 0;) {
     const ssize_t written = ::write(descriptor, text.data() + done, text.size() - done);
-    if (written >= 0) done += static_cast<size_t>(written);
-    else if (errno != EINTR) error = errno;
+    if (written >= 0)
+      done += static_cast<size_t>(written);
+    else if (errno != EINTR)
+      error = errno;
   }
   if (error != 0 && before >= 0 && ::ftruncate(descriptor, before) != 0) error = errno;
   if (::close(descriptor) != 0 && error == 0) error = errno;
@@ -32,10 +35,14 @@ int append(const std::filesystem::path& file, const std::string& text) {
 
 }  // namespace
 
-MetricsLog::MetricsLog(const std::filesystem::path& folder, std::optional<int64_t> resumed_step) : file_(folder / "metrics.jsonl") {
-  if (resumed_step) keep_up_to(*resumed_step);
-  else if (std::filesystem::exists(file_)) checkpoint::write_file(file_, "");
-  if (const int error = append(file_, "")) throw std::runtime_error("cannot write '" + file_.string() + "': " + std::strerror(error));
+MetricsLog::MetricsLog(const std::filesystem::path& folder, std::optional<int64_t> resumed_step)
+    : file_(folder / "metrics.jsonl") {
+  if (resumed_step)
+    keep_up_to(*resumed_step);
+  else if (std::filesystem::exists(file_))
+    checkpoint::write_file(file_, "");
+  if (const int error = append(file_, ""))
+    throw std::runtime_error("cannot write " + quoted(file_) + ": " + std::strerror(error));
 }
 
 void MetricsLog::keep_up_to(int64_t step) {
@@ -59,7 +66,7 @@ std::optional<std::string> MetricsLog::write(int64_t step, const Metrics& metric
   const int error = append(file_, line.dump() + "\n");
   if (error == 0 || failed_) return std::nullopt;
   failed_ = true;
-  return "cannot write '" + file_.string() + "': " + std::strerror(error) + "; lines of metrics are missing there";
+  return "cannot write " + quoted(file_) + ": " + std::strerror(error) + "; lines of metrics are missing there";
 }
 
 }  // namespace trm

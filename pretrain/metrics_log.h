@@ -14,8 +14,8 @@ using Metrics = std::vector<std::pair<std::string, double>>;
 /// A run's metrics.jsonl: a JSON object a line, each with "step". Lines are appended whole, at once.
 class MetricsLog {
  public:
-  /// Of a run that continues from `resumed_step`, later lines (and a line that was cut short) are removed, as they will come again. Throws std::runtime_error
-  /// naming the file where it cannot be written.
+  /// Of a run that continues from `resumed_step`, later lines (and a line that was cut short) are removed, as they will
+  /// come again. Throws std::runtime_error naming the file where it cannot be written.
   MetricsLog(const std::filesystem::path& folder, std::optional<int64_t> resumed_step);
 
   /// Returns what went wrong the first time that writing fails; training need not stop for it.

@@ -31,7 +31,10 @@ size_t terminal_width() {
 
 std::string bar(double share, size_t width) {
   const auto full = static_cast<size_t>(share * static_cast<double>(width));
-  return "[" + std::string(full, '=') + (full < width ? ">" + std::string(width - full - 1, ' ') : "") + "]";
+  std::string text = "[" + std::string(width, ' ') + "]";
+  std::fill_n(text.begin() + 1, full, '=');
+  if (full < width) text[full + 1] = '>';
+  return text;
 }
 
 }  // namespace
@@ -39,9 +42,12 @@ std::string bar(double share, size_t width) {
 std::string duration_text(double seconds) {
   const auto whole = static_cast<long long>(std::llround(std::max(seconds, 0.0)));
   std::array<char, 64> text;
-  if (whole >= 3600) std::snprintf(text.data(), text.size(), "%lld h %02lld min", whole / 3600, whole % 3600 / 60);
-  else if (whole >= 60) std::snprintf(text.data(), text.size(), "%lld min %02lld s", whole / 60, whole % 60);
-  else std::snprintf(text.data(), text.size(), "%lld s", whole);
+  if (whole >= 3600)
+    std::snprintf(text.data(), text.size(), "%lld h %02lld min", whole / 3600, whole % 3600 / 60);
+  else if (whole >= 60)
+    std::snprintf(text.data(), text.size(), "%lld min %02lld s", whole / 60, whole % 60);
+  else
+    std::snprintf(text.data(), text.size(), "%lld s", whole);
   return text.data();
 }
 
@@ -60,15 +66,19 @@ std::string Progress::text(bool with_bar) const {
   const double seconds = std::chrono::duration<double>(Clock::now() - start_).count();
   const int64_t done = last_.step - first_;
   std::string text = "step " + with_commas(last_.step) + "/" + with_commas(total_);
-  text += "  loss " + number("%.4f", last_.loss) + "  accuracy " + number("%.3f", last_.accuracy);
+  text +=
+      "  loss " + number("%.4f", last_.loss) + (with_bar ? "  acc " : "  accuracy ") + number("%.3f", last_.accuracy);
   if (last_.tokens_per_second > 0) text += "  " + with_commas(std::llround(last_.tokens_per_second)) + " tokens/s";
-  if (done > 0 && last_.step < total_) text += "  ETA " + duration_text(seconds / static_cast<double>(done) * static_cast<double>(total_ - last_.step));
-  else if (done > 0) text += "  in " + duration_text(seconds);
+  if (done > 0 && last_.step < total_)
+    text += "  ETA " + duration_text(seconds / static_cast<double>(done) * static_cast<double>(total_ - last_.step));
+  else if (done > 0)
+    text += "  in " + duration_text(seconds);
   if (!activity_.empty()) text += "  " + activity_;
   if (!with_bar) return text;
   const size_t width = terminal_width() - 1;
-  if (text.size() + 14 < width) {
-    const double share = total_ > 0 ? std::clamp(static_cast<double>(last_.step) / static_cast<double>(total_), 0.0, 1.0) : 1.0;
+  if (text.size() + 10 < width) {
+    const double share =
+        total_ > 0 ? std::clamp(static_cast<double>(last_.step) / static_cast<double>(total_), 0.0, 1.0) : 1.0;
     text = bar(share, std::min<size_t>(30, width - text.size() - 4)) + " " + text;
   }
   return text.substr(0, width);

@@ -5,7 +5,8 @@
 
 namespace trm {
 
-/// What the user sees of a run: lines on standard output, and how far it is: a bar that is redrawn on a terminal (standard error), else a line every ten seconds.
+/// What the user sees of a run: lines on standard output, and how far it is: a bar that is redrawn on a terminal
+/// (standard error), else a line every ten seconds.
 class Progress {
  public:
   Progress();

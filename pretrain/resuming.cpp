@@ -7,6 +7,7 @@
 #include "checkpoint/checkpoint.h"
 #include "checkpoint/run_folder.h"
 #include "checkpoint/torch_import.h"
+#include "data/files.h"
 #include "settings/error.h"
 #include "settings/keys.h"
 
@@ -17,12 +18,39 @@ namespace fs = std::filesystem;
 using checkpoint::Error;
 
 /// What may be another in a resumed run without a word.
-constexpr std::array silent{"data_paths",       "data_paths_test",     "evaluators",     "max_steps",           "eval_interval",  "min_eval_interval",
-                            "checkpoint_every_eval", "checkpoint_interval", "keep_last_n_checkpoints", "keep_best", "log_interval", "project_name",
-                            "run_name",         "load_checkpoint",     "resume",         "checkpoint_path",     "eval_save_outputs", "num_workers", "pin_memory"};
+constexpr std::array silent{"data_paths",
+                            "data_paths_test",
+                            "evaluators",
+                            "max_steps",
+                            "eval_interval",
+                            "min_eval_interval",
+                            "checkpoint_every_eval",
+                            "checkpoint_interval",
+                            "keep_last_n_checkpoints",
+                            "keep_best",
+                            "log_interval",
+                            "project_name",
+                            "run_name",
+                            "load_checkpoint",
+                            "resume",
+                            "checkpoint_path",
+                            "eval_save_outputs",
+                            "num_workers",
+                            "pin_memory"};
 /// What may be another, but changes what follows.
-constexpr std::array noted{"epochs", "lr", "lr_min_ratio", "lr_warmup_steps", "beta1", "beta2", "weight_decay", "puzzle_emb_lr", "puzzle_emb_weight_decay",
-                           "grad_clip_norm", "ema_rate", "arch.halt_exploration_prob", "arch.forward_dtype"};
+constexpr std::array noted{"epochs",
+                           "lr",
+                           "lr_min_ratio",
+                           "lr_warmup_steps",
+                           "beta1",
+                           "beta2",
+                           "weight_decay",
+                           "puzzle_emb_lr",
+                           "puzzle_emb_weight_decay",
+                           "grad_clip_norm",
+                           "ema_rate",
+                           "arch.halt_exploration_prob",
+                           "arch.forward_dtype"};
 
 template <class Names>
 bool contains(const Names& names, const std::string& name) {
@@ -64,13 +92,15 @@ bool could_go_on(const fs::path& file, const Settings& settings, const DataMetad
   }
 }
 
-/// Without a name for the run, resume=auto means the latest run of this project that could go on with this configuration.
+/// Without a name for the run, resume=auto means the latest run of this project that could go on with this
+/// configuration.
 std::optional<fs::path> latest_run(const Settings& settings, const DataMetadata& data) {
   std::vector<std::pair<fs::file_time_type, fs::path>> files;
   std::error_code error;
   for (fs::directory_iterator run(project_folder(settings), error), end; !error && run != end; run.increment(error)) {
     std::error_code ignored;
-    for (const fs::path& file : checkpoint::checkpoints_in(run->path())) files.emplace_back(fs::last_write_time(file, ignored), file);
+    for (const fs::path& file : checkpoint::checkpoints_in(run->path()))
+      files.emplace_back(fs::last_write_time(file, ignored), file);
   }
   std::sort(files.rbegin(), files.rend());
   for (const auto& [time, file] : files)
@@ -82,7 +112,8 @@ void resume_automatically(const Settings& settings, const DataMetadata& data, Ru
   if (!settings.checkpoint_path && !settings.run_name) {
     if (const auto run = latest_run(settings, data)) {
       plan.folder = *run;
-      plan.notes.push_back("resume=auto without run_name or checkpoint_path: the latest run of this project with this configuration");
+      plan.notes.push_back(
+          "resume=auto without run_name or checkpoint_path: the latest run of this project with this configuration");
     }
   }
   std::vector<std::string> skipped;
@@ -90,14 +121,18 @@ void resume_automatically(const Settings& settings, const DataMetadata& data, Ru
   plan.warnings.insert(plan.warnings.end(), skipped.begin(), skipped.end());
   for (const fs::path& file : checkpoint::checkpoints_in(plan.folder))
     if (!plan.resume || *checkpoint::step_of(file) > *checkpoint::step_of(*plan.resume)) plan.broken.push_back(file);
-  if (!plan.resume) plan.notes.push_back("resume=auto: no whole checkpoint in '" + plan.folder.string() + "': starting afresh");
+  if (!plan.resume)
+    plan.notes.push_back("resume=auto: no whole checkpoint in " + quoted(plan.folder) + ": starting afresh");
 }
 
 void resume_from(const fs::path& file, RunPlan& plan) {
-  if (fs::is_directory(file)) throw Error("resume=" + file.string() + " is a folder; it takes a checkpoint file, or resume=auto with checkpoint_path=" + file.string());
+  if (fs::is_directory(file))
+    throw Error("resume=" + file.string() +
+                " is a folder; it takes a checkpoint file, or resume=auto with checkpoint_path=" + file.string());
   if (checkpoint::is_torch_file(file))
-    throw Error("'" + file.string() + "' was written by PyTorch and holds weights only: a run cannot be resumed from it; load_checkpoint=" + file.string() +
-                " starts a new run from its weights");
+    throw Error(quoted(file) +
+                " was written by PyTorch and holds weights only: a run cannot be resumed from it; load_checkpoint=" +
+                file.string() + " starts a new run from its weights");
   plan.resume = file;
 }
 
@@ -106,14 +141,21 @@ void resume_from(const fs::path& file, RunPlan& plan) {
 RunPlan plan_run(const Settings& settings, const DataMetadata& data) {
   RunPlan plan;
   const bool from_file = settings.resume != "false" && settings.resume != "auto";
-  if (settings.checkpoint_path) plan.folder = *settings.checkpoint_path;
-  else if (from_file && !settings.run_name) plan.folder = fs::path(settings.resume).parent_path().empty() ? fs::path(".") : fs::path(settings.resume).parent_path();
-  else plan.folder = fresh_folder(settings);
+  if (settings.checkpoint_path)
+    plan.folder = *settings.checkpoint_path;
+  else if (from_file && !settings.run_name)
+    plan.folder =
+        fs::path(settings.resume).parent_path().empty() ? fs::path(".") : fs::path(settings.resume).parent_path();
+  else
+    plan.folder = fresh_folder(settings);
 
-  if (settings.resume == "auto") resume_automatically(settings, data, plan);
-  else if (from_file) resume_from(settings.resume, plan);
+  if (settings.resume == "auto")
+    resume_automatically(settings, data, plan);
+  else if (from_file)
+    resume_from(settings.resume, plan);
   else if (const auto there = checkpoint::checkpoints_in(plan.folder); !there.empty())
-    throw Error("the run folder '" + plan.folder.string() + "' already has checkpoints (" + there.back().filename().string() +
+    throw Error("the run folder " + quoted(plan.folder) + " already has checkpoints (" +
+                there.back().filename().string() +
                 "): continue that run with resume=auto, or choose another run_name or checkpoint_path");
   return plan;
 }
@@ -123,11 +165,14 @@ Differences compare(const StoredSettings& there, const Settings& settings, const
   for (const Key& key : keys()) {
     if (!key.write || contains(silent, key.path)) continue;
     const std::string old = to_text(key.write(there.settings)), now = to_text(key.write(settings));
-    if (old != now) (contains(noted, key.path) ? found.notes : found.fatal).push_back(key.path + ": " + old + " in the checkpoint, " + now + " here");
+    if (old != now)
+      (contains(noted, key.path) ? found.notes : found.fatal)
+          .push_back(key.path + ": " + old + " in the checkpoint, " + now + " here");
   }
   const auto check = [&](const char* name, const std::optional<int64_t>& old, const std::optional<int64_t>& now) {
     if (old && now && *old != *now)
-      found.fatal.push_back(std::string(name) + ": " + std::to_string(*old) + " in the checkpoint, " + std::to_string(*now) + " in the data");
+      found.fatal.push_back(std::string(name) + ": " + std::to_string(*old) + " in the checkpoint, " +
+                            std::to_string(*now) + " in the data");
   };
   check("seq_len", there.data.seq_len, data.seq_len);
   check("vocab_size", there.data.vocab_size, data.vocab_size);

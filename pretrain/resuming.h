@@ -12,12 +12,14 @@ namespace trm {
 struct RunPlan {
   std::filesystem::path folder;
   std::optional<std::filesystem::path> resume;  // the checkpoint to go on from
-  std::vector<std::filesystem::path> broken;    // newer ones that are not whole: to be set aside, so that they are not taken for the latest
+  std::vector<std::filesystem::path>
+      broken;  // newer ones that are not whole: to be set aside, so that they are not taken for the latest
   std::vector<std::string> notes, warnings;
 };
 
-/// The run's folder is checkpoint_path, else that of resume=FILE, else checkpoints/<project_name>/<run_name>, both with defaults. Nothing is written. Throws checkpoint::Error
-/// where the folder has checkpoints and the run does not resume, or where the file to resume from is not whole.
+/// The run's folder is checkpoint_path, else that of resume=FILE, else checkpoints/<project_name>/<run_name>, both with
+/// defaults. Nothing is written. Throws checkpoint::Error where the folder has checkpoints and the run does not resume,
+/// or where the file to resume from is not whole.
 RunPlan plan_run(const Settings& settings, const DataMetadata& data);
 
 /// How a configuration differs from that of a checkpoint to resume from.

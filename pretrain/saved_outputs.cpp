@@ -4,13 +4,16 @@
 #include <span>
 #include <stdexcept>
 
+#include "data/files.h"
+
 namespace trm {
 namespace {
 
 namespace fs = std::filesystem;
 
 const std::vector<std::string>& known_names() {
-  static const std::vector<std::string> names = {"inputs", "labels", "puzzle_identifiers", "preds", "logits", "q_halt_logits", "q_continue_logits"};
+  static const std::vector<std::string> names = {"inputs", "labels",        "puzzle_identifiers", "preds",
+                                                 "logits", "q_halt_logits", "q_continue_logits"};
   return names;
 }
 
@@ -21,7 +24,8 @@ std::string npy_header(const char* type, const std::vector<int64_t>& shape) {
   std::string header = std::string("{'descr': '") + type + "', 'fortran_order': False, 'shape': (" + sizes + "), }";
   header.append(63 - (10 + header.size()) % 64, ' ');
   header += '\n';
-  return std::string("\x93NUMPY\x01\x00", 8) + static_cast<char>(header.size() & 255) + static_cast<char>(header.size() >> 8) + header;
+  return std::string("\x93NUMPY\x01\x00", 8) + static_cast<char>(header.size() & 255) +
+         static_cast<char>(header.size() >> 8) + header;
 }
 
 std::vector<float> column(const std::vector<float>& q, size_t index) {
@@ -41,7 +45,8 @@ void SavedOutputs::require_known(const std::vector<std::string>& names) {
   }
 }
 
-SavedOutputs::SavedOutputs(fs::path folder, std::vector<std::string> names) : folder_(std::move(folder)), temporary_(folder_), names_(std::move(names)) {
+SavedOutputs::SavedOutputs(fs::path folder, std::vector<std::string> names)
+    : folder_(std::move(folder)), temporary_(folder_), names_(std::move(names)) {
   temporary_ += ".tmp";
   fs::remove_all(temporary_);
   fs::create_directories(temporary_);
@@ -53,7 +58,9 @@ SavedOutputs::~SavedOutputs() {
   fs::remove_all(temporary_, ignored);
 }
 
-bool SavedOutputs::wants(const std::string& name) const { return std::find(names_.begin(), names_.end(), name) != names_.end(); }
+bool SavedOutputs::wants(const std::string& name) const {
+  return std::find(names_.begin(), names_.end(), name) != names_.end();
+}
 
 void SavedOutputs::add(const ExampleSet& set, const Batch& batch, const StepResult& result) {
   const auto rows = static_cast<int64_t>(batch.real_rows);
@@ -66,18 +73,25 @@ void SavedOutputs::add(const ExampleSet& set, const Batch& batch, const StepResu
       file->second << npy_header(std::is_same_v<T, float> ? "<f4" : "<i4", shape);
     }
     const size_t elements = values.size() / batch.rows * static_cast<size_t>(rows);
-    file->second.write(reinterpret_cast<const char*>(values.data()), static_cast<std::streamsize>(elements * sizeof(T)));
-    if (!file->second) throw std::runtime_error("cannot write '" + path.string() + "'");
+    file->second.write(reinterpret_cast<const char*>(values.data()),
+                       static_cast<std::streamsize>(elements * sizeof(T)));
+    if (!file->second) throw std::runtime_error("cannot write " + quoted(path));
   };
   const auto length = static_cast<int64_t>(batch.seq_len);
   const size_t tokens = batch.rows * batch.seq_len;
   for (const std::string& name : names_) {
-    if (name == "inputs") write(name, std::span<const int32_t>(batch.inputs, tokens), {length});
-    else if (name == "labels") write(name, std::span<const int32_t>(batch.labels, tokens), {length});
-    else if (name == "puzzle_identifiers") write(name, std::span<const int32_t>(batch.puzzle_identifiers, batch.rows), {});
-    else if (name == "preds") write(name, std::span<const int32_t>(result.preds.to_vector<int32_t>()), {length});
-    else if (name == "logits") write(name, std::span<const float>(result.logits.to_vector<float>()), {length, result.logits.size(2)});
-    else write(name, std::span<const float>(column(result.q.to_vector<float>(), name == "q_halt_logits" ? 0 : 1)), {});
+    if (name == "inputs")
+      write(name, std::span<const int32_t>(batch.inputs, tokens), {length});
+    else if (name == "labels")
+      write(name, std::span<const int32_t>(batch.labels, tokens), {length});
+    else if (name == "puzzle_identifiers")
+      write(name, std::span<const int32_t>(batch.puzzle_identifiers, batch.rows), {});
+    else if (name == "preds")
+      write(name, std::span<const int32_t>(result.preds.to_vector<int32_t>()), {length});
+    else if (name == "logits")
+      write(name, std::span<const float>(result.logits.to_vector<float>()), {length, result.logits.size(2)});
+    else
+      write(name, std::span<const float>(column(result.q.to_vector<float>(), name == "q_halt_logits" ? 0 : 1)), {});
   }
 }
 

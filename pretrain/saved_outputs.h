@@ -11,8 +11,9 @@
 
 namespace trm {
 
-/// What an evaluation predicted, as NumPy files <folder>/<set>__<name>.npy with a row an example, in the order of the dataset (eval_save_outputs). Names: inputs, labels,
-/// puzzle_identifiers, preds (int32), logits, q_halt_logits, q_continue_logits (float32). The folder has its name once it is complete.
+/// What an evaluation predicted, as NumPy files <folder>/<set>__<name>.npy with a row an example, in the order of the
+/// dataset (eval_save_outputs). Names: inputs, labels, puzzle_identifiers, preds (int32), logits, q_halt_logits,
+/// q_continue_logits (float32). The folder has its name once it is complete.
 class SavedOutputs {
  public:
   /// Throws std::runtime_error naming one that there is not, and those that there are.

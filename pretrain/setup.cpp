@@ -3,6 +3,7 @@
 
 #include "checkpoint/atomic_file.h"
 #include "data/error.h"
+#include "data/files.h"
 #include "device/backend.h"
 #include "pretrain/saved_outputs.h"
 #include "pretrain/trainer.h"
@@ -22,13 +23,16 @@ std::string note_of(const checkpoint::Checkpoint& checkpoint, const std::string&
 }
 
 int64_t plan_steps(const Settings& settings, const Dataset& train) {
-  const auto planned = static_cast<int64_t>(planned_steps(train.metadata(), static_cast<uint64_t>(settings.epochs), static_cast<uint64_t>(settings.global_batch_size),
+  const auto planned = static_cast<int64_t>(planned_steps(train.metadata(), static_cast<uint64_t>(settings.epochs),
+                                                          static_cast<uint64_t>(settings.global_batch_size),
                                                           static_cast<uint64_t>(settings.gradient_accumulation_steps)));
   if (planned > 0) return planned;
   const int64_t rows = int64_t{settings.global_batch_size} * settings.gradient_accumulation_steps;
-  throw DataError("there is not one step to train: " + std::to_string(train.examples()) + " examples in " + std::to_string(settings.epochs) +
-                  " epochs are fewer than the " + std::to_string(rows) + " of an optimizer step (global_batch_size " + std::to_string(settings.global_batch_size) +
-                  " x gradient_accumulation_steps " + std::to_string(settings.gradient_accumulation_steps) + "); raise epochs or lower these");
+  throw DataError("there is not one step to train: " + std::to_string(train.examples()) + " examples in " +
+                  std::to_string(settings.epochs) + " epochs are fewer than the " + std::to_string(rows) +
+                  " of an optimizer step (global_batch_size " + std::to_string(settings.global_batch_size) +
+                  " x gradient_accumulation_steps " + std::to_string(settings.gradient_accumulation_steps) +
+                  "); raise epochs or lower these");
 }
 
 bool is_arc(const Settings& settings) {
@@ -40,8 +44,13 @@ bool is_arc(const Settings& settings) {
 }  // namespace
 
 Trainer::Trainer(const Settings& settings, TrainingData data, RunPlan plan, Device device)
-    : settings_(settings), data_(std::move(data)), plan_(std::move(plan)), device_(device), compile_(compile_rule(device)),
-      loading_(loader_rule(device, settings.num_workers, settings.pin_memory)), planned_(plan_steps(settings, *data_.train)),
+    : settings_(settings),
+      data_(std::move(data)),
+      plan_(std::move(plan)),
+      device_(device),
+      compile_(compile_rule(device)),
+      loading_(loader_rule(device, settings.num_workers, settings.pin_memory)),
+      planned_(plan_steps(settings, *data_.train)),
       target_(std::min(planned_, settings.max_steps.value_or(planned_))) {
   SavedOutputs::require_known(settings_.eval_save_outputs);
   for (const std::string& note : plan_.notes) progress_.say(note);
@@ -54,12 +63,14 @@ Trainer::Trainer(const Settings& settings, TrainingData data, RunPlan plan, Devi
     check_resumable(*resumed);
   }
   const Metadata& metadata = data_.train->metadata();
-  progress_.say("Data: " + with_commas(static_cast<int64_t>(data_.train->examples())) + " training examples" +
-                (data_.test ? ", " + with_commas(static_cast<int64_t>(data_.test->examples())) + " to evaluate on" : "") + "; sequence length " +
-                std::to_string(metadata.seq_len) + ", vocabulary " + with_commas(metadata.vocab_size));
+  progress_.say(
+      "Data: " + with_commas(static_cast<int64_t>(data_.train->examples())) + " training examples" +
+      (data_.test ? ", " + with_commas(static_cast<int64_t>(data_.test->examples())) + " to evaluate on" : "") +
+      "; sequence length " + std::to_string(metadata.seq_len) + ", vocabulary " + with_commas(metadata.vocab_size));
   for (const std::string& note : data_.notes) progress_.say("Note: " + note);
   if (!settings_.evaluators.empty() && is_arc(settings_))
-    progress_.warn("evaluator " + settings_.evaluators.front().name + " is not in this version: accuracy and exact accuracy are evaluated, pass@K is not");
+    progress_.warn("evaluator " + settings_.evaluators.front().name +
+                   " is not in this version: accuracy and exact accuracy are evaluated, pass@K is not");
   for (const std::string& doubt : doubts(settings_)) progress_.warn(doubt);
 
   make_model(resumed);
@@ -68,20 +79,24 @@ Trainer::Trainer(const Settings& settings, TrainingData data, RunPlan plan, Devi
 }
 
 void Trainer::check_resumable(const checkpoint::Checkpoint& resumed) {
-  const StoredSettings there = settings_from_yaml(resumed.config_yaml, "the configuration in '" + plan_.resume->string() + "'");
+  const StoredSettings there = settings_from_yaml(resumed.config_yaml, "the configuration in " + quoted(*plan_.resume));
   const Differences differences = compare(there, settings_, data_.metadata);
   if (!differences.fatal.empty()) {
-    std::string text = "'" + plan_.resume->string() + "' is of a run with another configuration:";
+    std::string text = quoted(*plan_.resume) + " is of a run with another configuration:";
     for (const std::string& one : differences.fatal) text += "\n  " + one;
-    throw checkpoint::Error(text + "\nresume with these as they were, or start a new run from its weights with load_checkpoint=" + plan_.resume->string());
+    throw checkpoint::Error(
+        text + "\nresume with these as they were, or start a new run from its weights with load_checkpoint=" +
+        plan_.resume->string());
   }
   for (const std::string& note : differences.notes) progress_.say("Note: changed since the checkpoint: " + note);
   const std::string device = note_of(resumed, "device"), threads = note_of(resumed, "threads");
   if (!device.empty() && device != name_of(device_.kind))
-    progress_.say("Note: the checkpoint was made on " + device + "; on " + name_of(device_.kind) + " its numbers are continued within rounding, not bit for bit");
+    progress_.say("Note: the checkpoint was made on " + device + "; on " + name_of(device_.kind) +
+                  " its numbers are continued within rounding, not bit for bit");
   else if (device_.kind == DeviceKind::cpu && !threads.empty() && threads != std::to_string(thread_count()))
-    progress_.warn("the checkpoint was made with " + threads + " threads, this run has " + std::to_string(thread_count()) +
-                   ": sums may round differently; OMP_NUM_THREADS=" + threads + " continues bit for bit");
+    progress_.warn("the checkpoint was made with " + threads + " threads, this run has " +
+                   std::to_string(thread_count()) + ": sums may round differently; OMP_NUM_THREADS=" + threads +
+                   " continues bit for bit");
 }
 
 void Trainer::make_model(const std::optional<checkpoint::Checkpoint>& resumed) {
@@ -92,15 +107,19 @@ void Trainer::make_model(const std::optional<checkpoint::Checkpoint>& resumed) {
   model_ = std::make_unique<Model>(config, device_, static_cast<uint64_t>(settings_.seed), true);
 
   std::string text = "Model: " + settings_.arch.name + ", " + with_commas(model_->parameters().count()) + " parameters";
-  if (const Tensor& table = model_->puzzle_table()) text += ", puzzle table " + with_commas(table.size(0)) + " x " + std::to_string(table.size(1));
-  progress_.say(text + "; " + name_of(config.forward_dtype) + (settings_.freeze_weights ? "; only the puzzle table is trained" : ""));
+  if (const Tensor& table = model_->puzzle_table())
+    text += ", puzzle table " + with_commas(table.size(0)) + " x " + std::to_string(table.size(1));
+  progress_.say(text + "; " + name_of(config.forward_dtype) +
+                (settings_.freeze_weights ? "; only the puzzle table is trained" : ""));
   if (!settings_.load_checkpoint || resumed) return;
 
   const StoredModel stored = read_model(*settings_.load_checkpoint, true);
   const std::string file = stored.file.string();
   const auto embedding = stored.arrays.find("model/model.inner.embed_tokens.embedding_weight");
-  if (embedding != stored.arrays.end() && !embedding->second.shape.empty() && embedding->second.shape[0] != config.vocab_size)
-    throw checkpoint::Error("'" + file + "' has a vocabulary of " + std::to_string(embedding->second.shape[0]) + ", the data one of " + std::to_string(config.vocab_size) +
+  if (embedding != stored.arrays.end() && !embedding->second.shape.empty() &&
+      embedding->second.shape[0] != config.vocab_size)
+    throw checkpoint::Error("'" + file + "' has a vocabulary of " + std::to_string(embedding->second.shape[0]) +
+                            ", the data one of " + std::to_string(config.vocab_size) +
                             ": build the dataset with the tokenizer of that run");
   std::string note;
   try {
@@ -120,7 +139,8 @@ LoaderOptions Trainer::loader_options() const {
   LoaderOptions options;
   options.batch_size = static_cast<uint64_t>(settings_.global_batch_size);
   options.num_workers = loading_.workers;
-  if (loading_.pinned) options.allocator = [device = device_](size_t bytes) { return Backend::of(device).allocate_host(bytes); };
+  if (loading_.pinned)
+    options.allocator = [device = device_](size_t bytes) { return Backend::of(device).allocate_host(bytes); };
   return options;
 }
 
@@ -132,7 +152,8 @@ void Trainer::make_step(const std::optional<checkpoint::Checkpoint>& resumed) {
   options.seed = static_cast<uint64_t>(settings_.seed);
   options.compile = compile_.on;
   step_ = std::make_unique<TrainingStep>(*model_, *optimizer_, options);
-  loader_ = Loader::training(data_.train, parse_dataset_type(settings_.dataset_type), options.seed, static_cast<uint64_t>(settings_.epochs), loader_options());
+  loader_ = Loader::training(data_.train, parse_dataset_type(settings_.dataset_type), options.seed,
+                             static_cast<uint64_t>(settings_.epochs), loader_options());
   if (resumed) {
     const RunPosition position = restore_run(*resumed, plan_.resume->string(), *model_, *optimizer_, *step_);
     loader_->restore(position.cursor);
@@ -143,7 +164,8 @@ void Trainer::make_step(const std::optional<checkpoint::Checkpoint>& resumed) {
   }
   const int rows = settings_.global_batch_size * settings_.gradient_accumulation_steps;
   std::string text = "Batch: " + std::to_string(settings_.global_batch_size);
-  if (settings_.gradient_accumulation_steps > 1) text += " x " + std::to_string(settings_.gradient_accumulation_steps) + " accumulated = " + std::to_string(rows);
+  if (settings_.gradient_accumulation_steps > 1)
+    text += " x " + std::to_string(settings_.gradient_accumulation_steps) + " accumulated = " + std::to_string(rows);
   text += "; " + with_commas(planned_) + " optimizer steps planned (" + with_commas(settings_.epochs) + " epochs)";
   if (target_ < planned_) text += ", stopping after " + with_commas(target_);
   progress_.say(text);
@@ -153,13 +175,13 @@ void Trainer::make_step(const std::optional<checkpoint::Checkpoint>& resumed) {
 void Trainer::open_folder(bool resumed) {
   std::error_code error;
   fs::create_directories(plan_.folder, error);
-  if (error) throw checkpoint::Error("cannot make the run folder '" + plan_.folder.string() + "': " + error.message());
+  if (error) throw checkpoint::Error("cannot make the run folder " + quoted(plan_.folder) + ": " + error.message());
   checkpoint::remove_stale_temporaries(plan_.folder);
   for (const fs::path& file : plan_.broken) {
     fs::path aside = file;
     aside += ".damaged";
     fs::rename(file, aside);
-    progress_.warn("'" + file.string() + "' is not whole: kept as " + aside.filename().string());
+    progress_.warn(quoted(file) + " is not whole: kept as " + aside.filename().string());
   }
   const std::string config = to_yaml(settings_, data_.metadata);
   checkpoint::write_file(plan_.folder / "all_config.yaml", config);
@@ -178,8 +200,9 @@ void Trainer::open_folder(bool resumed) {
   for (const auto& [name, tensor] : optimizer_->state(model_->parameters())) bytes += tensor.bytes();
   const fs::space_info space = fs::space(plan_.folder, error);
   if (!error && space.available < bytes)
-    progress_.warn("a checkpoint takes about " + with_commas(static_cast<int64_t>(bytes >> 20)) + " MiB, and " + with_commas(static_cast<int64_t>(space.available >> 20)) +
-                   " MiB are free in '" + plan_.folder.string() + "'");
+    progress_.warn("a checkpoint takes about " + with_commas(static_cast<int64_t>(bytes >> 20)) + " MiB, and " +
+                   with_commas(static_cast<int64_t>(space.available >> 20)) + " MiB are free in " +
+                   quoted(plan_.folder));
 }
 
 }  // namespace trm

@@ -28,15 +28,19 @@ int Trainer::run(const std::string& resume_command) {
   if (!stopped) {
     if (!more)
       progress_.say("The data ended after step " + with_commas(steps_) + " of " + with_commas(planned_) + " planned");
-    if (evaluation_due()) stopped = !evaluate_now(true);
-    else if (data_.test && evaluations_ >= settings_.min_eval_interval && evaluated_ != std::pair(steps_, step_->pending())) stopped = !evaluate_now(false);
+    if (evaluation_due())
+      stopped = !evaluate_now(true);
+    else if (data_.test && evaluations_ >= settings_.min_eval_interval &&
+             evaluated_ != std::pair(steps_, step_->pending()))
+      stopped = !evaluate_now(false);
   }
   save_at_the_end();
   if (!stopped) {
     progress_.say("Done: step " + with_commas(steps_) + ". Checkpoints and metrics are in " + plan_.folder.string());
     return 0;
   }
-  progress_.say(std::string("Stopped by ") + signal_name(stop_signal()) + " after step " + with_commas(steps_) + ". To continue:\n  " + resume_command);
+  progress_.say(std::string("Stopped by ") + signal_name(stop_signal()) + " after step " + with_commas(steps_) +
+                ". To continue:\n  " + resume_command);
   return 128 + stop_signal();
 }
 
@@ -62,7 +66,8 @@ void Trainer::say_compile_choice() {
   progress_.say(std::string("Compile: ") + (compile_.on ? "on" : "off") + " (" + compile_.reason + ")");
 }
 
-/// Reading a GPU waits for it. Without log_interval, the first steps are timed, and the interval chosen with at most ten reads a second.
+/// Reading a GPU waits for it. Without log_interval, the first steps are timed, and the interval chosen with at most
+/// ten reads a second.
 void Trainer::choose_log_interval() {
   constexpr int warm_up = 4, timed = 8;
   if (settings_.log_interval) log_interval_ = *settings_.log_interval;
@@ -102,18 +107,21 @@ void Trainer::log_if_due() {
   if (const auto problem = log_->write(steps_, metrics)) progress_.warn(*problem);
   if (skipped_ > 0 && skipped_ >= 2 * skipped_said_ && skipped_ > skipped_said_) {
     skipped_said_ = skipped_;
-    progress_.warn("by step " + with_commas(steps_) + ", " + with_commas(skipped_) + (skipped_ == 1 ? " step was" : " steps were") +
+    progress_.warn("by step " + with_commas(steps_) + ", " + with_commas(skipped_) +
+                   (skipped_ == 1 ? " step was" : " steps were") +
                    " skipped, because a gradient was NaN or infinite: weights stay as they are in such a step");
   }
   progress_.show({steps_, reading.lm_loss, reading.accuracy, speed});
 }
 
 bool Trainer::evaluation_due() const {
-  return settings_.eval_interval && static_cast<int64_t>(loader_->cursor().epoch) / *settings_.eval_interval > evaluations_;
+  return settings_.eval_interval &&
+         static_cast<int64_t>(loader_->cursor().epoch) / *settings_.eval_interval > evaluations_;
 }
 
 bool Trainer::evaluate_now(bool at_interval) {
-  const int64_t passed = at_interval ? static_cast<int64_t>(loader_->cursor().epoch) / *settings_.eval_interval : evaluations_;
+  const int64_t passed =
+      at_interval ? static_cast<int64_t>(loader_->cursor().epoch) / *settings_.eval_interval : evaluations_;
   if (!data_.test || (at_interval && passed <= settings_.min_eval_interval)) {
     evaluations_ = passed;
     evaluated_ = {steps_, step_->pending()};
@@ -134,10 +142,12 @@ bool Trainer::evaluate_now(bool at_interval) {
   evaluated_ = {steps_, step_->pending()};
   if (const auto problem = log_->write(steps_, result->metrics)) progress_.warn(*problem);
   char text[160];
-  std::snprintf(text, sizeof text, ": lm_loss %.4f, accuracy %.4f, exact_accuracy %.4f (%.0f examples%s)", result->total.lm_loss, result->total.accuracy,
-                result->total.exact_accuracy, result->total.rows, settings_.ema ? ", moving average" : "");
+  std::snprintf(text, sizeof text, ": lm_loss %.4f, accuracy %.4f, exact_accuracy %.4f (%.0f examples%s)",
+                result->total.lm_loss, result->total.accuracy, result->total.exact_accuracy, result->total.rows,
+                settings_.ema ? ", moving average" : "");
   progress_.say("Evaluation at step " + with_commas(steps_) + text);
-  const bool best = writer_->offer(steps_, settings_.dataset_type == "chat" ? result->total.lm_loss : result->total.exact_accuracy);
+  const bool best =
+      writer_->offer(steps_, settings_.dataset_type == "chat" ? result->total.lm_loss : result->total.exact_accuracy);
   if (best || settings_.checkpoint_every_eval) {
     save_due_ = true;
     saved_.reset();
@@ -147,19 +157,27 @@ bool Trainer::evaluate_now(bool at_interval) {
 
 bool Trainer::save() {
   save_due_ = false;
-  const bool good = writer_->save([&] { return capture_run(*model_, *optimizer_, *step_, static_cast<uint64_t>(settings_.seed), position()); });
-  if (good) saved_ = {steps_, step_->pending()};
-  else progress_.complain(writer_->error() + "; training goes on, and saving is tried again at the next checkpoint and at the end");
+  const bool good = writer_->save(
+      [&] { return capture_run(*model_, *optimizer_, *step_, static_cast<uint64_t>(settings_.seed), position()); });
+  if (good)
+    saved_ = {steps_, step_->pending()};
+  else
+    progress_.complain(writer_->error() +
+                       "; training goes on, and saving is tried again at the next checkpoint and at the end");
   return good;
 }
 
 void Trainer::save_at_the_end() {
   if (!save_due_ && saved_ == std::pair(steps_, step_->pending())) return;
-  const auto capture = [&] { return capture_run(*model_, *optimizer_, *step_, static_cast<uint64_t>(settings_.seed), position()); };
+  const auto capture = [&] {
+    return capture_run(*model_, *optimizer_, *step_, static_cast<uint64_t>(settings_.seed), position());
+  };
   if (writer_->save(capture)) return;
   progress_.complain(writer_->error() + "; trying once more");
   std::this_thread::sleep_for(std::chrono::seconds(1));
-  if (!writer_->save(capture)) throw checkpoint::Error(writer_->error() + "; what was trained since the last checkpoint is lost, older checkpoints are as they were");
+  if (!writer_->save(capture))
+    throw checkpoint::Error(writer_->error() +
+                            "; what was trained since the last checkpoint is lost, older checkpoints are as they were");
 }
 
 }  // namespace trm

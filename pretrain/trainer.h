@@ -20,11 +20,12 @@ namespace trm {
 /// One run of pretrain, from an open dataset to the last checkpoint.
 class Trainer {
  public:
-  /// Makes or resumes everything and says what will be done. Throws SettingsError, checkpoint::Error, DataError, DeviceError; nothing has then been written
-  /// but the run's folder.
+  /// Makes or resumes everything and says what will be done. Throws SettingsError, checkpoint::Error, DataError,
+  /// DeviceError; nothing has then been written but the run's folder.
   Trainer(const Settings& settings, TrainingData data, RunPlan plan, Device device);
 
-  /// Trains to the end, or until a stop signal. Returns the exit status: 0, or 128 + the signal's number. Throws checkpoint::Error where the last state could not be saved.
+  /// Trains to the end, or until a stop signal. Returns the exit status: 0, or 128 + the signal's number. Throws
+  /// checkpoint::Error where the last state could not be saved.
   int run(const std::string& resume_command);
 
  private:
@@ -37,7 +38,7 @@ class Trainer {
   LoaderOptions loader_options() const;
   RunPosition position() const { return {loader_->cursor(), evaluations_}; }
 
-  bool train_batch();                 // false at the end of the data
+  bool train_batch();  // false at the end of the data
   void log_if_due();
   void say_compile_choice();
   void choose_log_interval();
@@ -65,8 +66,8 @@ class Trainer {
   int log_interval_ = 1, timed_steps_ = 0;
   int64_t skipped_ = 0, skipped_said_ = 0;
   bool compile_said_ = false, save_due_ = false;
-  double seconds_ = 0;         // of training since the last line of metrics
-  double timed_seconds_ = 0;   // of the steps that the log interval is chosen by
+  double seconds_ = 0;                                        // of training since the last line of metrics
+  double timed_seconds_ = 0;                                  // of the steps that the log interval is chosen by
   std::optional<std::pair<int64_t, int>> saved_, evaluated_;  // at these steps and micro-batches
 };
 

@@ -16,7 +16,8 @@ void require_same(const Dataset& train, const Dataset& test) {
   const Metadata &a = train.metadata(), &b = test.metadata();
   const auto check = [](const char* name, int64_t there, int64_t here) {
     if (there != here)
-      throw DataError(std::string("the data to evaluate on has ") + name + " " + std::to_string(here) + ", the training data " + std::to_string(there) +
+      throw DataError(std::string("the data to evaluate on has ") + name + " " + std::to_string(here) +
+                      ", the training data " + std::to_string(there) +
                       "; both must come from the same build (data_paths, data_paths_test)");
   };
   check("seq_len", a.seq_len, b.seq_len);
@@ -26,14 +27,17 @@ void require_same(const Dataset& train, const Dataset& test) {
 
 void require_rows(const Dataset& data, int64_t rows, const char* what) {
   if (data.max_puzzle_identifier() >= rows)
-    throw DataError(std::string("the ") + what + " data uses puzzle identifier " + std::to_string(data.max_puzzle_identifier()) + ", and num_puzzle_identifiers of the training data is " +
-                    std::to_string(rows) + ": the puzzle table would have no row for it");
+    throw DataError(std::string("the ") + what + " data uses puzzle identifier " +
+                    std::to_string(data.max_puzzle_identifier()) +
+                    ", and num_puzzle_identifiers of the training data is " + std::to_string(rows) +
+                    ": the puzzle table would have no row for it");
 }
 
 std::string read_tokenizer(const fs::path& folder, int vocab_size) {
   const Tokenizer tokenizer = Tokenizer::load(folder);
   if (tokenizer.vocab_size() > vocab_size)
-    throw DataError("'" + folder.string() + "' has " + std::to_string(tokenizer.vocab_size()) + " tokens, but the dataset's vocab_size is " + std::to_string(vocab_size) +
+    throw DataError(quoted(folder) + " has " + std::to_string(tokenizer.vocab_size()) +
+                    " tokens, but the dataset's vocab_size is " + std::to_string(vocab_size) +
                     ": it is not the tokenizer that the dataset was built with");
   const fs::path file = folder / "tokenizer.json";
   return fs::exists(file) ? read_text_file(file) : tokenizer.to_json();
@@ -61,9 +65,11 @@ TrainingData TrainingData::open(const Settings& settings) {
     if (data.test) require_rows(*data.test, metadata.num_puzzle_identifiers, "test");
   }
 
-  if (const auto& folder = data.train->tokenizer_folder()) data.tokenizer_json = read_tokenizer(*folder, metadata.vocab_size);
+  if (const auto& folder = data.train->tokenizer_folder())
+    data.tokenizer_json = read_tokenizer(*folder, metadata.vocab_size);
   else if (settings.dataset_type == "chat")
-    data.notes.push_back("the dataset has no tokenizer folder: to generate from these checkpoints, give generate --tokenizer");
+    data.notes.push_back(
+        "the dataset has no tokenizer folder: to generate from these checkpoints, give generate --tokenizer");
   return data;
 }
 

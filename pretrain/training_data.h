@@ -15,8 +15,8 @@ struct TrainingData {
   std::string tokenizer_json;                  // empty where the folders have none
   std::vector<std::string> notes;
 
-  /// Opens data_paths, and data_paths_test or the test splits of data_paths. Throws DataError naming folder and file, SettingsError where none is named,
-  /// TokenizerError.
+  /// Opens data_paths, and data_paths_test or the test splits of data_paths. Throws DataError naming folder and file,
+  /// SettingsError where none is named, TokenizerError.
   static TrainingData open(const Settings& settings);
 };
 

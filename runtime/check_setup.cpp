@@ -23,7 +23,8 @@ namespace fs = std::filesystem;
 
 constexpr int rows = 4, length = 16, vocabulary = 32, puzzles = 5;
 
-/// The first step's loss a row and gradient norm of the tiny model below; the same for every device, as its weights are drawn on the host.
+/// The first step's loss a row and gradient norm of the tiny model below; the same for every device, as its weights are
+/// drawn on the host.
 constexpr double expected_loss = 3.6467, expected_norm = 1.2721;
 
 struct Failure : std::runtime_error {
@@ -38,7 +39,9 @@ void require(bool holds, const std::string& what) {
 class Rig {
  public:
   Rig(Device device, DType dtype)
-      : model_(config(dtype), device, 1, true), optimizer_(model_.parameters(), optimizer_settings(settings(), 100)), step_(model_, optimizer_, options(device)) {
+      : model_(config(dtype), device, 1, true),
+        optimizer_(model_.parameters(), optimizer_settings(settings(), 100)),
+        step_(model_, optimizer_, options(device)) {
     for (int r = 0; r < rows; ++r) {
       identifiers_.push_back(r + 1);
       for (int i = 0; i < length; ++i) {
@@ -60,7 +63,9 @@ class Rig {
     made.config_yaml = to_yaml(settings());
     return made;
   }
-  void restore(const checkpoint::Checkpoint& checkpoint, const std::string& file) { restore_run(checkpoint, file, model_, optimizer_, step_); }
+  void restore(const checkpoint::Checkpoint& checkpoint, const std::string& file) {
+    restore_run(checkpoint, file, model_, optimizer_, step_);
+  }
 
  private:
   static Settings settings() {
@@ -123,16 +128,20 @@ std::string describe_device(Device device) {
   if (info.memory_bytes) text += ", " + with_commas(static_cast<int64_t>(info.memory_bytes >> 20)) + " MiB";
   if (!info.driver.empty()) text += ", " + info.driver;
   if (device.kind == DeviceKind::cpu) text += ", " + std::to_string(thread_count()) + " threads";
-  return text + "; bfloat16 " + (Backend::of(device).supports(DType::bfloat16) ? "native" : "not native, run in float32");
+  return text + "; bfloat16 " +
+         (Backend::of(device).supports(DType::bfloat16) ? "native" : "not native, run in float32");
 }
 
 std::string forward_and_backward(Device device, DType dtype) {
   Rig rig(device, dtype);
   const double loss = rig.run().lm_loss, norm = rig.step().control()[Control::grad_norm];
   const double tolerance = dtype == DType::bfloat16 ? 4e-2 : 1e-3;
-  const auto near = [&](double got, double expected) { return std::isfinite(got) && std::abs(got - expected) <= tolerance * expected; };
+  const auto near = [&](double got, double expected) {
+    return std::isfinite(got) && std::abs(got - expected) <= tolerance * expected;
+  };
   const std::string found = "loss " + number(loss) + ", gradient norm " + number(norm);
-  require(near(loss, expected_loss) && near(norm, expected_norm), found + "; expected " + number(expected_loss) + " and " + number(expected_norm));
+  require(near(loss, expected_loss) && near(norm, expected_norm),
+          found + "; expected " + number(expected_loss) + " and " + number(expected_norm));
   const std::string fallen = fallen_back_op(device.kind);
   return found + " as expected" + (fallen.empty() ? "" : "; " + fallen + " ran on the cpu");
 }
@@ -167,15 +176,18 @@ std::string loader(Device device, const fs::path& folder) {
   one.batch_size = many.batch_size = rows;
   many.num_workers = rule.workers;
   if (rule.pinned) many.allocator = [device](size_t bytes) { return Backend::of(device).allocate_host(bytes); };
-  Loader first = Loader::training(dataset, DatasetType::kPuzzle, 1, 4, one), second = Loader::training(dataset, DatasetType::kPuzzle, 1, 4, many);
+  Loader first = Loader::training(dataset, DatasetType::kPuzzle, 1, 4, one),
+         second = Loader::training(dataset, DatasetType::kPuzzle, 1, 4, many);
   int batches = 0;
   while (auto batch = first.next()) {
     const auto other = second.next();
-    require(other.has_value() && std::equal(batch->inputs, batch->inputs + rows * length, other->inputs), "batches differ with the number of workers");
+    require(other.has_value() && std::equal(batch->inputs, batch->inputs + rows * length, other->inputs),
+            "batches differ with the number of workers");
     ++batches;
   }
   require(batches == 4 * examples / rows, "got " + std::to_string(batches) + " batches");
-  return std::to_string(rule.workers) + " workers" + (rule.pinned ? ", page-locked memory" : "") + ": the same batches as without";
+  return std::to_string(rule.workers) + " workers" + (rule.pinned ? ", page-locked memory" : "") +
+         ": the same batches as without";
 }
 
 std::string round_trip(Device device, const fs::path& folder) {
@@ -189,8 +201,10 @@ std::string round_trip(Device device, const fs::path& folder) {
   unbroken.run(3);
   resumed.run(3);
   const auto expected = unbroken.capture(), got = resumed.capture();
-  for (const auto& [name, array] : expected.arrays) require(got.arrays.at(name) == array, name + " differs after resuming");
-  return "saved, read and resumed bit for bit (" + with_commas(static_cast<int64_t>(fs::file_size(file) >> 10)) + " KiB)";
+  for (const auto& [name, array] : expected.arrays)
+    require(got.arrays.at(name) == array, name + " differs after resuming");
+  return "saved, read and resumed bit for bit (" + with_commas(static_cast<int64_t>(fs::file_size(file) >> 10)) +
+         " KiB)";
 }
 
 }  // namespace
@@ -208,7 +222,8 @@ bool check_setup(Device device, std::ostream& out) {
       found = error.what();
     }
     const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
-    out << (good ? "  ok      " : "  FAILED  ") << name << ": " << found << " (" << number(seconds) << " s)" << std::endl;
+    out << (good ? "  ok      " : "  FAILED  ") << name << ": " << found << " (" << number(seconds) << " s)"
+        << std::endl;
     failures += !good;
   };
   std::optional<TemporaryFolder> folder;
@@ -225,8 +240,11 @@ bool check_setup(Device device, std::ostream& out) {
     check("loader", [&] { return loader(device, folder->path); });
     check("checkpoint", [&] { return round_trip(device, folder->path); });
   }
-  if (failures == 0) out << "All checks passed: " << to_string(device) << " is ready for training." << std::endl;
-  else out << failures << (failures == 1 ? " check" : " checks") << " failed: training on " << to_string(device) << " is not to be trusted." << std::endl;
+  if (failures == 0)
+    out << "All checks passed: " << to_string(device) << " is ready for training." << std::endl;
+  else
+    out << failures << (failures == 1 ? " check" : " checks") << " failed: training on " << to_string(device)
+        << " is not to be trusted." << std::endl;
   return failures == 0;
 }
 

@@ -25,15 +25,20 @@ std::vector<int64_t> sizes(const Shape& shape) {
 
 ArrayType stored_type(DType dtype) {
   switch (dtype) {
-    case DType::int32: return ArrayType::int32;
-    case DType::int64: return ArrayType::int64;
-    case DType::boolean: return ArrayType::uint8;
-    default: return ArrayType::float32;
+    case DType::int32:
+      return ArrayType::int32;
+    case DType::int64:
+      return ArrayType::int64;
+    case DType::boolean:
+      return ArrayType::uint8;
+    default:
+      return ArrayType::float32;
   }
 }
 
 /// The tensors of a run that are overwritten as they are: all but the model's.
-std::map<std::string, Tensor> run_tensors(const Model& model, const OptimizerState& optimizer, TrainingStep& step, bool pending) {
+std::map<std::string, Tensor> run_tensors(const Model& model, const OptimizerState& optimizer, TrainingStep& step,
+                                          bool pending) {
   std::map<std::string, Tensor> all = optimizer.state(model.parameters());
   for (const auto& [name, tensor] : step.carry().state(model)) all["carry/" + name] = tensor;
   for (const auto& [name, tensor] : step.pending_state())
@@ -46,14 +51,16 @@ std::map<std::string, Tensor> run_tensors(const Model& model, const OptimizerSta
 const Array& array_of(const checkpoint::Checkpoint& checkpoint, const std::string& file, const std::string& name) {
   const auto found = checkpoint.arrays.find(name);
   if (found == checkpoint.arrays.end())
-    throw Error("'" + file + "' lacks " + name + ": a run cannot be resumed from it; load_checkpoint=" + file + " starts a new run from its weights");
+    throw Error("'" + file + "' lacks " + name + ": a run cannot be resumed from it; load_checkpoint=" + file +
+                " starts a new run from its weights");
   return found->second;
 }
 
 template <class T>
 T scalar_of(const checkpoint::Checkpoint& checkpoint, const std::string& file, const std::string& name) {
   const auto values = array_of(checkpoint, file, name).as<T>();
-  if (values.size() != 1) throw Error("'" + file + "': " + name + " has " + std::to_string(values.size()) + " elements, 1 is needed");
+  if (values.size() != 1)
+    throw Error("'" + file + "': " + name + " has " + std::to_string(values.size()) + " elements, 1 is needed");
   return values[0];
 }
 
@@ -71,19 +78,21 @@ Array to_array(const Tensor& tensor) {
 
 void copy_array(const Array& array, const Tensor& to, const std::string& name) {
   if (array.shape != sizes(to.shape()) || array.type != stored_type(to.dtype()))
-    throw Error(name + " is " + std::string(checkpoint::name(array.type)) + " " + shape_text(array.shape) + " in the checkpoint, and " + name_of(to.dtype()) + " " +
-                to_string(to.shape()) + " in this run");
+    throw Error(name + " is " + std::string(checkpoint::name(array.type)) + " " + shape_text(array.shape) +
+                " in the checkpoint, and " + name_of(to.dtype()) + " " + to_string(to.shape()) + " in this run");
   if (to.dtype() != DType::bfloat16) return to.copy_from_host(array.bytes.data());
   std::vector<bfloat16> narrow;
   for (const float value : array.as<float>()) narrow.emplace_back(value);
   to.copy_from_host(narrow.data());
 }
 
-checkpoint::Checkpoint capture_run(const Model& model, OptimizerState& optimizer, TrainingStep& step, uint64_t seed, const RunPosition& position) {
+checkpoint::Checkpoint capture_run(const Model& model, OptimizerState& optimizer, TrainingStep& step, uint64_t seed,
+                                   const RunPosition& position) {
   checkpoint::Checkpoint made;
   made.step = step.counters()[Counter::step];
   for (const auto& [name, tensor] : model.state()) made.arrays["model/" + name] = to_array(tensor);
-  for (const auto& [name, tensor] : run_tensors(model, optimizer, step, step.pending() > 0)) made.arrays[name] = to_array(tensor);
+  for (const auto& [name, tensor] : run_tensors(model, optimizer, step, step.pending() > 0))
+    made.arrays[name] = to_array(tensor);
   made.arrays["rng/seed"] = Array::scalar<uint64_t>(seed);
   const auto cursor = position.cursor.to_vector();
   made.arrays["loader/cursor"] = Array::of<uint64_t>({static_cast<int64_t>(cursor.size())}, cursor);
@@ -93,7 +102,8 @@ checkpoint::Checkpoint capture_run(const Model& model, OptimizerState& optimizer
   return made;
 }
 
-RunPosition restore_run(const checkpoint::Checkpoint& checkpoint, const std::string& file, Model& model, OptimizerState& optimizer, TrainingStep& step) {
+RunPosition restore_run(const checkpoint::Checkpoint& checkpoint, const std::string& file, Model& model,
+                        OptimizerState& optimizer, TrainingStep& step) {
   const int pending = static_cast<int>(scalar_of<int64_t>(checkpoint, file, "accumulation/pending"));
   const std::map<std::string, Tensor> run = run_tensors(model, optimizer, step, pending > 0);
   for (const auto& [name, tensor] : run) array_of(checkpoint, file, name);

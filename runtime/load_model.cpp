@@ -73,7 +73,9 @@ void complete_imported(const StoredModel& stored, const LoadOptions& options, Lo
     if (const auto positions = rows_of(stored, name); positions && !data.seq_len) data.seq_len = *positions - prefix;
   fill_from_datasets(loaded.settings, data, loaded.tokenizer_json);
   if (!data.seq_len)
-    throw SettingsError("'" + stored.file.string() + "' does not say for which sequence length it was trained, and no dataset of its configuration's data_paths is here; add the line " +
+    throw SettingsError(quoted(stored.file) +
+                        " does not say for which sequence length it was trained, and no dataset of its configuration's "
+                        "data_paths is here; add the line " +
                         "seq_len: N to the all_config.yaml beside it");
 }
 
@@ -94,7 +96,7 @@ StoredModel read_model(const fs::path& file_or_folder, bool prefer_ema) {
   checkpoint::Checkpoint read = checkpoint::load(file, {"model/", "ema/"});
   stored.step = read.step;
   stored.tokenizer_json = std::move(read.tokenizer_json);
-  stored.stored = settings_from_yaml(read.config_yaml, "the configuration in '" + file.string() + "'");
+  stored.stored = settings_from_yaml(read.config_yaml, "the configuration in " + quoted(file));
   const bool use_ema = prefer_ema && stored.stored->settings.ema;
   for (auto& [name, array] : read.arrays)
     if (name.starts_with("model/")) stored.arrays.emplace(name, std::move(array));
@@ -122,7 +124,9 @@ std::string load_weights(const std::map<std::string, Array>& arrays, const std::
 LoadedModel load_model(const fs::path& file_or_folder, Device device, const LoadOptions& options) {
   StoredModel stored = read_model(file_or_folder, options.prefer_ema);
   if (!stored.stored)
-    throw SettingsError("'" + stored.file.string() + "' was written by PyTorch, and holds weights only: the all_config.yaml of its run is needed beside it");
+    throw SettingsError(
+        quoted(stored.file) +
+        " was written by PyTorch, and holds weights only: the all_config.yaml of its run is needed beside it");
   LoadedModel loaded;
   loaded.settings = stored.stored->settings;
   loaded.data = stored.stored->data;

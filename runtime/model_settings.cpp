@@ -10,9 +10,12 @@ namespace trm {
 namespace {
 
 int known(const std::optional<int64_t>& value, const char* name, int64_t least) {
-  if (!value) throw SettingsError(std::string(name) + " is not known: the configuration does not hold it, and no dataset was given to read it from");
+  if (!value)
+    throw SettingsError(std::string(name) +
+                        " is not known: the configuration does not hold it, and no dataset was given to read it from");
   if (*value < least || *value > std::numeric_limits<int>::max())
-    throw SettingsError(std::string(name) + ": got " + std::to_string(*value) + ", takes an integer of at least " + std::to_string(least));
+    throw SettingsError(std::string(name) + ": got " + std::to_string(*value) + ", takes an integer of at least " +
+                        std::to_string(least));
   return static_cast<int>(*value);
 }
 
@@ -26,7 +29,9 @@ Variant variant_of(const std::string& name) {
 }
 
 PositionEncoding positions_of(const std::string& name) {
-  return name == "rope" ? PositionEncoding::rope : name == "learned" ? PositionEncoding::learned : PositionEncoding::none;
+  return name == "rope"      ? PositionEncoding::rope
+         : name == "learned" ? PositionEncoding::learned
+                             : PositionEncoding::none;
 }
 
 }  // namespace

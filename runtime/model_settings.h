@@ -8,7 +8,8 @@
 
 namespace trm {
 
-/// The model that settings and data ask for. Throws SettingsError naming the key, its value and what it takes, or what of the data is not known.
+/// The model that settings and data ask for. Throws SettingsError naming the key, its value and what it takes, or what
+/// of the data is not known.
 ModelConfig model_config(const Settings& settings, const DataMetadata& data);
 
 /// `total_steps`: optimizer steps that the learning rate is planned for (data/metadata.h: planned_steps).

@@ -49,7 +49,9 @@ fs::path installed_config_folder() {
   std::error_code error;
   const fs::path folder = program_file().parent_path();
   if (folder.empty()) return {};
-  if (const fs::path shared = folder.parent_path() / "share" / "trm" / "config"; fs::exists(shared / "cfg_pretrain.yaml", error)) return shared;
+  if (const fs::path shared = folder.parent_path() / "share" / "trm" / "config";
+      fs::exists(shared / "cfg_pretrain.yaml", error))
+    return shared;
   fs::path above = folder;
   for (int levels = 0; levels < 4; ++levels) {
     above = above.parent_path();
@@ -70,16 +72,19 @@ std::string op_report() {
     std::string conditions;
     for (const DeviceKind kind : kinds) {
       text += format("%-13s", support(*op, kind).c_str());
-      if (!op->condition(kind).empty()) conditions += std::string(conditions.empty() ? "" : "; ") + name_of(kind) + ": " + op->condition(kind);
+      if (!op->condition(kind).empty())
+        conditions += std::string(conditions.empty() ? "" : "; ") + name_of(kind) + ": " + op->condition(kind);
       const OpCounts& counts = op->counts(kind);
       if (counts.calls > 0)
-        counted += format("%-28s%-13s%12llu%12llu%14.1f%12.3f\n", op->name(), name_of(kind), static_cast<unsigned long long>(counts.calls),
-                          static_cast<unsigned long long>(counts.fallback_calls), static_cast<double>(counts.bytes) / (1 << 20),
-                          static_cast<double>(counts.nanoseconds) * 1e-9);
+        counted += format(
+            "%-28s%-13s%12llu%12llu%14.1f%12.3f\n", op->name(), name_of(kind),
+            static_cast<unsigned long long>(counts.calls), static_cast<unsigned long long>(counts.fallback_calls),
+            static_cast<double>(counts.bytes) / (1 << 20), static_cast<double>(counts.nanoseconds) * 1e-9);
     }
     text += conditions + "\n";
   }
-  if (!counted.empty()) text += format("\n%-28s%-13s%12s%12s%14s%12s\n", "op", "device", "calls", "on the cpu", "MiB", "seconds") + counted;
+  if (!counted.empty())
+    text += format("\n%-28s%-13s%12s%12s%14s%12s\n", "op", "device", "calls", "on the cpu", "MiB", "seconds") + counted;
   return text;
 }
 
@@ -108,7 +113,8 @@ std::string fallen_back_op(DeviceKind kind) {
 
 std::string with_commas(int64_t number) {
   std::string text = std::to_string(number);
-  for (int64_t place = static_cast<int64_t>(text.size()) - 3; place > (number < 0 ? 1 : 0); place -= 3) text.insert(static_cast<size_t>(place), ",");
+  for (int64_t place = static_cast<int64_t>(text.size()) - 3; place > (number < 0 ? 1 : 0); place -= 3)
+    text.insert(static_cast<size_t>(place), 1, ',');
   return text;
 }
 

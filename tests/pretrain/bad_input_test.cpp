@@ -71,8 +71,10 @@ TEST_F(BadInput, WeightsThatDoNotFit) {
   wider.metadata.vocab_size = 20;
   wider.write(folder_ / "wider");
   const Arguments other = chat() + Arguments{"checkpoint_path=other", "max_steps=1"};
-  expect_error(other + Arguments{"data_paths=[wider]", "load_checkpoint=run"}, {"run/step_1.h5", "vocabulary of 16", "one of 20"});
-  expect_error(other + Arguments{"arch.hidden_size=64", "load_checkpoint=run/step_1.h5"}, {"run/step_1.h5", "arch.hidden_size: 32 in the checkpoint, 64 here"});
+  expect_error(other + Arguments{"data_paths=[wider]", "load_checkpoint=run"},
+               {"run/step_1.h5", "vocabulary of 16", "one of 20"});
+  expect_error(other + Arguments{"arch.hidden_size=64", "load_checkpoint=run/step_1.h5"},
+               {"run/step_1.h5", "arch.hidden_size: 32 in the checkpoint, 64 here"});
   expect_error(other + Arguments{"load_checkpoint=nowhere"}, {"no such checkpoint", "nowhere"});
   EXPECT_FALSE(fs::exists(folder_ / "other"));
 }
@@ -95,15 +97,18 @@ TEST_F(BadInput, FailingToSaveKeepsOlderCheckpointsAndTriesAgain) {
   EXPECT_EQ(load("run/step_6.h5").step, 6);
   fs::remove_all(folder_ / "run");
   write_file(folder_ / "run/step_4.h5/in-the-way", "");
-  expect_error(arguments + Arguments{"max_steps=4"}, {"cannot save 'run/step_4.h5'", "older checkpoints are as they were"});
+  expect_error(arguments + Arguments{"max_steps=4"},
+               {"cannot save 'run/step_4.h5'", "older checkpoints are as they were"});
   EXPECT_EQ(load("run/step_2.h5").step, 2);
-  EXPECT_EQ(std::distance(fs::directory_iterator(folder_ / "run"), {}), 4) << "no temporary file is left: all_config.yaml, metrics.jsonl, step_2.h5, step_4.h5/";
+  EXPECT_EQ(std::distance(fs::directory_iterator(folder_ / "run"), {}), 4)
+      << "no temporary file is left: all_config.yaml, metrics.jsonl, step_2.h5, step_4.h5/";
 }
 
 TEST_F(BadInput, AFullDisk) {
   make_chat();
   fs::create_directories(folder_ / "small");
-  if (::mount("tmpfs", (folder_ / "small").c_str(), "tmpfs", 0, "size=600k") != 0) GTEST_SKIP() << "no small file system can be mounted here";
+  if (::mount("tmpfs", (folder_ / "small").c_str(), "tmpfs", 0, "size=600k") != 0)
+    GTEST_SKIP() << "no small file system can be mounted here";
   const Result result = run(chat() + Arguments{"checkpoint_path=small/run", "checkpoint_interval=1", "max_steps=12"});
   const bool first_is_whole = fs::exists(folder_ / "small/run/step_1.h5") && load("small/run/step_1.h5").step == 1;
   ::umount((folder_ / "small").c_str());

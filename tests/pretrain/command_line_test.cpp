@@ -12,13 +12,15 @@ TEST_F(CommandLine, HelpHasExamplesAndEveryOption) {
   for (const char* flag : {"--help", "-h"}) {
     const Result result = run({flag});
     EXPECT_EQ(result.status, 0);
-    for (const char* part : {"Examples:", "--config-name", "--config-path", "--device", "--print-config", "--check-setup", "--list-devices", "--op-report", "--help-config",
-                             "resume=auto", "data_paths=["})
+    for (const char* part :
+         {"Examples:", "--config-name", "--config-path", "--device", "--print-config", "--check-setup",
+          "--list-devices", "--op-report", "--help-config", "resume=auto", "data_paths=["})
       EXPECT_TRUE(result.says(part)) << part;
   }
   const Result keys = run({"--help-config"});
   EXPECT_EQ(keys.status, 0);
-  for (const char* key : {"arch.hidden_size", "gradient_accumulation_steps", "keep_last_n_checkpoints"}) EXPECT_TRUE(keys.says(key)) << key;
+  for (const char* key : {"arch.hidden_size", "gradient_accumulation_steps", "keep_last_n_checkpoints"})
+    EXPECT_TRUE(keys.says(key)) << key;
 }
 
 TEST_F(CommandLine, WrongOptionsAreNamed) {
@@ -33,8 +35,10 @@ TEST_F(CommandLine, WrongOptionsAreNamed) {
 
 TEST_F(CommandLine, PrintsTheComposedConfiguration) {
   const Arguments config = {"--config-path", (source_dir() / "config").string(), "--print-config"};
-  for (const Arguments& name : {Arguments{"-cn", "cfg_chat"}, Arguments{"-cn=cfg_chat"}, Arguments{"--config-name", "cfg_chat"}, Arguments{"--config-name=cfg_chat"}}) {
-    const Result result = run(config + name + Arguments{"data_paths=[a, b]", "+run_name=x", "lr=0.5", "~lr", "arch.rope_theta=500"});
+  for (const Arguments& name : {Arguments{"-cn", "cfg_chat"}, Arguments{"-cn=cfg_chat"},
+                                Arguments{"--config-name", "cfg_chat"}, Arguments{"--config-name=cfg_chat"}}) {
+    const Result result =
+        run(config + name + Arguments{"data_paths=[a, b]", "+run_name=x", "lr=0.5", "~lr", "arch.rope_theta=500"});
     EXPECT_EQ(result.status, 0) << result.output;
     const StoredSettings read = settings_from_yaml(result.output, "output");
     EXPECT_EQ(read.settings.data_paths, (std::vector<std::string>{"a", "b"}));
@@ -72,7 +76,8 @@ TEST_F(CommandLine, ChecksTheSetUp) {
   const Result result = run({"--check-setup"});
   EXPECT_EQ(result.status, 0) << result.output;
   EXPECT_TRUE(result.output.starts_with("Using device: cpu\n")) << result.output;
-  for (const char* part : {"ok      forward and backward", "ok      optimizer", "ok      loader", "ok      checkpoint", "All checks passed"})
+  for (const char* part : {"ok      forward and backward", "ok      optimizer", "ok      loader", "ok      checkpoint",
+                           "All checks passed"})
     EXPECT_TRUE(result.says(part)) << result.output;
   const Result failing = run({"--check-setup"}, {"TMPDIR=/proc/nothing"});
   EXPECT_EQ(failing.status, 1) << failing.output;

@@ -31,12 +31,14 @@ TEST_F(LoadModel, TheMovingAverageOfARunWhereItKeptOne) {
     EXPECT_EQ(loaded.step, 4);
     EXPECT_EQ(loaded.data.seq_len, 8);
     EXPECT_EQ(loaded.model->config().vocab_size, 16);
-    EXPECT_EQ(values(loaded.model->parameters().find(head)->master), values(saved.arrays.at((ema ? "ema/" : "model/") + head)));
+    EXPECT_EQ(values(loaded.model->parameters().find(head)->master),
+              values(saved.arrays.at((ema ? "ema/" : "model/") + head)));
     EXPECT_FALSE(loaded.model->parameters().find(head)->trained());
   }
   LoadOptions narrow;
   narrow.dtype = DType::bfloat16;
-  EXPECT_EQ(load_model(folder_ / "run/step_4.h5", cpu_device, narrow).model->dtype(), Backend::of(cpu_device).supports(DType::bfloat16) ? DType::bfloat16 : DType::float32);
+  EXPECT_EQ(load_model(folder_ / "run/step_4.h5", cpu_device, narrow).model->dtype(),
+            Backend::of(cpu_device).supports(DType::bfloat16) ? DType::bfloat16 : DType::float32);
 }
 
 TEST_F(LoadModel, WeightsOfThePythonProject) {
@@ -50,12 +52,19 @@ TEST_F(LoadModel, WeightsOfThePythonProject) {
   const auto& qkv = stored.arrays.at("model/model.inner.L_level.layers.0.self_attn.qkv_proj.weight");
   const auto& down = stored.arrays.at("model/model.inner.L_level.layers.0.mlp.down_proj.weight");
   int layers = 0;
-  while (stored.arrays.contains("model/model.inner.L_level.layers." + std::to_string(layers) + ".mlp.down_proj.weight")) ++layers;
+  while (stored.arrays.contains("model/model.inner.L_level.layers." + std::to_string(layers) + ".mlp.down_proj.weight"))
+    ++layers;
   const int64_t hidden = table.shape[1];
   EXPECT_EQ(qkv.shape[0], 3 * hidden);
-  const std::string config = "arch:\n  name: recursive_reasoning.trm:TinyRecursiveReasoningModel_ACTV1\n  loss: {name: losses:ACTLossHead, loss_type: softmax_cross_entropy}\n"
-                             "  hidden_size: " + std::to_string(hidden) + "\n  num_heads: 2\n  expansion: " + std::to_string(1.5 * static_cast<double>(down.shape[1]) / static_cast<double>(hidden)) +
-                             "\n  L_layers: " + std::to_string(layers) + "\n  causal: true\n  pos_encodings: rope\n  puzzle_emb_ndim: 0\n  forward_dtype: float32\ndata_paths: [chat]\ndataset_type: chat\n";
+  const std::string config =
+      "arch:\n  name: recursive_reasoning.trm:TinyRecursiveReasoningModel_ACTV1\n  loss: {name: losses:ACTLossHead, "
+      "loss_type: softmax_cross_entropy}\n"
+      "  hidden_size: " +
+      std::to_string(hidden) + "\n  num_heads: 2\n  expansion: " +
+      std::to_string(1.5 * static_cast<double>(down.shape[1]) / static_cast<double>(hidden)) +
+      "\n  L_layers: " + std::to_string(layers) +
+      "\n  causal: true\n  pos_encodings: rope\n  puzzle_emb_ndim: 0\n  forward_dtype: float32\ndata_paths: "
+      "[chat]\ndataset_type: chat\n";
   write_file(folder_ / "run/all_config.yaml", config);
   EXPECT_ERROR_WITH(load_model(folder_ / "run", cpu_device), "step_70", "sequence length");
   LoadOptions options;
@@ -65,17 +74,21 @@ TEST_F(LoadModel, WeightsOfThePythonProject) {
   EXPECT_EQ(loaded.step, 70);
   EXPECT_EQ(loaded.model->config().seq_len, 12);
   EXPECT_EQ(loaded.model->config().vocab_size, table.shape[0]);
-  EXPECT_EQ(values(loaded.model->parameters().find("model.inner.lm_head.weight")->master), values(stored.arrays.at("model/model.inner.lm_head.weight")));
+  EXPECT_EQ(values(loaded.model->parameters().find("model.inner.lm_head.weight")->master),
+            values(stored.arrays.at("model/model.inner.lm_head.weight")));
 
   // A run can start from it, and not be resumed from it.
   Synthetic data = tiny_data(12);
   data.metadata.vocab_size = static_cast<int32_t>(table.shape[0]);
   data.write(folder_ / "chat");
-  const Arguments arch = {"arch.hidden_size=" + std::to_string(hidden), "arch.L_layers=" + std::to_string(layers),
-                          "arch.expansion=" + std::to_string(1.5 * static_cast<double>(down.shape[1]) / static_cast<double>(hidden))};
-  const Result started = run(chat() + arch + Arguments{"max_steps=1", "checkpoint_path=new", "load_checkpoint=run/step_70"});
+  const Arguments arch = {
+      "arch.hidden_size=" + std::to_string(hidden), "arch.L_layers=" + std::to_string(layers),
+      "arch.expansion=" + std::to_string(1.5 * static_cast<double>(down.shape[1]) / static_cast<double>(hidden))};
+  const Result started =
+      run(chat() + arch + Arguments{"max_steps=1", "checkpoint_path=new", "load_checkpoint=run/step_70"});
   EXPECT_EQ(started.status, 0) << started.output;
-  expect_error(chat() + arch + Arguments{"max_steps=1", "checkpoint_path=new2", "resume=run/step_70"}, {"PyTorch", "load_checkpoint=run/step_70"});
+  expect_error(chat() + arch + Arguments{"max_steps=1", "checkpoint_path=new2", "resume=run/step_70"},
+               {"PyTorch", "load_checkpoint=run/step_70"});
 }
 
 TEST(ModelSettings, SaysWhatIsNotKnownOrImpossible) {

@@ -36,7 +36,8 @@ struct Result {
 /// A child that runs in `folder`, with a few environment variables on top ("NAME=value", "NAME" to unset it).
 class Child {
  public:
-  Child(const fs::path& program, const Arguments& arguments, const fs::path& folder, const Arguments& environment = {}) : log_(folder / ("log-" + std::to_string(++count()))) {
+  Child(const fs::path& program, const Arguments& arguments, const fs::path& folder, const Arguments& environment = {})
+      : log_(folder / ("log-" + std::to_string(++count()))) {
     process_ = ::fork();
     if (process_ != 0) return;
     if (::chdir(folder.c_str()) != 0) ::_exit(126);
@@ -49,8 +50,10 @@ class Child {
     ::setenv("OMP_NUM_THREADS", "1", 1);
     for (const std::string& one : environment) {
       const size_t equals = one.find('=');
-      if (equals == std::string::npos) ::unsetenv(one.c_str());
-      else ::setenv(one.substr(0, equals).c_str(), one.substr(equals + 1).c_str(), 1);
+      if (equals == std::string::npos)
+        ::unsetenv(one.c_str());
+      else
+        ::setenv(one.substr(0, equals).c_str(), one.substr(equals + 1).c_str(), 1);
     }
     std::vector<char*> argv{const_cast<char*>(program.c_str())};
     for (const std::string& argument : arguments) argv.push_back(const_cast<char*>(argument.c_str()));
@@ -76,7 +79,8 @@ class Child {
     for (int i = 0; i < 15000; ++i) {
       if (so()) return true;
       siginfo_t info{};
-      if (::waitid(P_PID, static_cast<id_t>(process_), &info, WEXITED | WNOHANG | WNOWAIT) == 0 && info.si_pid != 0) return so();
+      if (::waitid(P_PID, static_cast<id_t>(process_), &info, WEXITED | WNOHANG | WNOWAIT) == 0 && info.si_pid != 0)
+        return so();
       std::this_thread::sleep_for(std::chrono::milliseconds(2));
     }
     return false;
@@ -101,30 +105,56 @@ inline Synthetic tiny_data(int examples) {
 
 class PretrainTest : public ::testing::Test {
  protected:
-  Result run(const Arguments& arguments, const Arguments& environment = {}) { return program("pretrain", arguments, environment); }
+  Result run(const Arguments& arguments, const Arguments& environment = {}) {
+    return program("pretrain", arguments, environment);
+  }
   Result program(const std::string& name, const Arguments& arguments, const Arguments& environment = {}) {
     return Child(bin_dir() / name, arguments, folder_.path(), environment).wait();
   }
-  Child start(const Arguments& arguments, const Arguments& environment = {}) { return Child(bin_dir() / "pretrain", arguments, folder_.path(), environment); }
+  Child start(const Arguments& arguments, const Arguments& environment = {}) {
+    return Child(bin_dir() / "pretrain", arguments, folder_.path(), environment);
+  }
 
-  void expect_error(const Arguments& arguments, const std::vector<std::string>& parts, const Arguments& environment = {}) {
+  void expect_error(const Arguments& arguments, const std::vector<std::string>& parts,
+                    const Arguments& environment = {}) {
     const Result result = run(arguments, environment);
     EXPECT_EQ(result.status, 1) << result.output;
     EXPECT_TRUE(result.says("error: ")) << result.output;
-    for (const std::string& part : parts) EXPECT_TRUE(result.says(part)) << "'" << part << "' is not in: " << result.output;
+    for (const std::string& part : parts)
+      EXPECT_TRUE(result.says(part)) << "'" << part << "' is not in: " << result.output;
   }
 
   /// A causal model on <folder>/chat.
   Arguments chat() const {
-    return {"--config-path", (source_dir() / "config").string(), "-cn", "cfg_chat_fast", "data_paths=[chat]", "arch.hidden_size=32", "arch.num_heads=2", "arch.L_layers=1",
-            "arch.expansion=1", "arch.forward_dtype=float32", "global_batch_size=4", "gradient_accumulation_steps=1", "epochs=100", "eval_interval=100",
-            "lr_warmup_steps=4", "checkpoint_path=run"};
+    return {"--config-path",
+            (source_dir() / "config").string(),
+            "-cn",
+            "cfg_chat_fast",
+            "data_paths=[chat]",
+            "arch.hidden_size=32",
+            "arch.num_heads=2",
+            "arch.L_layers=1",
+            "arch.expansion=1",
+            "arch.forward_dtype=float32",
+            "global_batch_size=4",
+            "gradient_accumulation_steps=1",
+            "epochs=100",
+            "eval_interval=100",
+            "lr_warmup_steps=4",
+            "checkpoint_path=run"};
   }
   /// The TRM with carry, halting and puzzle embeddings on <folder>/puzzles.
   Arguments puzzles() const {
-    return {"--config-path", (source_dir() / "config").string(), "data_paths=[puzzles]", "arch.hidden_size=32", "arch.num_heads=2", "arch.L_layers=1", "arch.expansion=1",
-            "arch.H_cycles=2", "arch.L_cycles=2", "arch.puzzle_emb_len=1", "arch.halt_max_steps=4", "arch.halt_exploration_prob=0.5", "global_batch_size=4", "epochs=100",
-            "eval_interval=100", "lr=1e-3", "lr_warmup_steps=4", "ema=True", "checkpoint_path=run"};
+    return {"--config-path",         (source_dir() / "config").string(),
+            "data_paths=[puzzles]",  "arch.hidden_size=32",
+            "arch.num_heads=2",      "arch.L_layers=1",
+            "arch.expansion=1",      "arch.H_cycles=2",
+            "arch.L_cycles=2",       "arch.puzzle_emb_len=1",
+            "arch.halt_max_steps=4", "arch.halt_exploration_prob=0.5",
+            "global_batch_size=4",   "epochs=100",
+            "eval_interval=100",     "lr=1e-3",
+            "lr_warmup_steps=4",     "ema=True",
+            "checkpoint_path=run"};
   }
   void make_chat(int examples = 24) { tiny_data(examples).write(folder_ / "chat"); }
   void make_puzzles() {

@@ -22,10 +22,15 @@ class Training : public PretrainTest {
 
 TEST_F(Training, ChatFromConversations) {
   const std::string input = (source_dir() / "examples/chat.json").string();
-  ASSERT_EQ(program("build_dataset", {"chat", "--input-file", input, "--output-dir", "chat", "--vocab-size", "400", "--max-length", "32"}).status, 0);
-  const Result result = run(chat() + Arguments{"~checkpoint_path", "epochs=2", "eval_interval=1", "ema=True", "ema_rate=0.9"});
+  ASSERT_EQ(program("build_dataset", {"chat", "--input-file", input, "--output-dir", "chat", "--vocab-size", "400",
+                                      "--max-length", "32"})
+                .status,
+            0);
+  const Result result =
+      run(chat() + Arguments{"~checkpoint_path", "epochs=2", "eval_interval=1", "ema=True", "ema_rate=0.9"});
   ASSERT_EQ(result.status, 0) << result.output;
-  for (const char* part : {"Using device: cpu\n", "parameters", "float32", "optimizer steps planned", "Compile: off (", "moving average", "Done: step "})
+  for (const char* part : {"Using device: cpu\n", "parameters", "float32", "optimizer steps planned", "Compile: off (",
+                           "moving average", "Done: step "})
     EXPECT_TRUE(result.says(part)) << part << " is not in: " << result.output;
 
   // checkpoints/<project>/<run>, the run's name having the time
@@ -48,8 +53,8 @@ TEST_F(Training, ChatFromConversations) {
     if (line.contains("all/lm_loss")) best = std::min(best, line["all/lm_loss"].get<double>());
     if (!line.contains("train/lm_loss")) continue;
     EXPECT_TRUE(steps.insert(line["step"].get<int64_t>()).second);
-    for (const char* name : {"train/q_halt_loss", "train/accuracy", "train/exact_accuracy", "train/q_halt_accuracy", "train/steps", "train/lr", "train/grad_norm",
-                             "train/tokens_per_second", "train/skipped"})
+    for (const char* name : {"train/q_halt_loss", "train/accuracy", "train/exact_accuracy", "train/q_halt_accuracy",
+                             "train/steps", "train/lr", "train/grad_norm", "train/tokens_per_second", "train/skipped"})
       EXPECT_TRUE(line.contains(name)) << name;
   }
   EXPECT_EQ(static_cast<int64_t>(steps.size()), saved.step);
@@ -60,8 +65,9 @@ TEST_F(Training, ChatFromConversations) {
 TEST_F(Training, PuzzlesLearnAndTheBestIsKept) {
   make_puzzles();
   tiny_data(6).write(folder_ / "puzzles", "test");
-  const Result result = run(puzzles() + Arguments{"arch.halt_max_steps=2", "epochs=120", "eval_interval=20", "lr=3e-3", "ema_rate=0.9", "keep_last_n_checkpoints=2",
-                                                  "evaluators=[{name: arc@ARC}]"});
+  const Result result =
+      run(puzzles() + Arguments{"arch.halt_max_steps=2", "epochs=120", "eval_interval=20", "lr=3e-3", "ema_rate=0.9",
+                                "keep_last_n_checkpoints=2", "evaluators=[{name: arc@ARC}]"});
   ASSERT_EQ(result.status, 0) << result.output;
   EXPECT_FALSE(result.says("arc@ARC")) << "no word of it where the data is not ARC";
   const auto lines = metrics();
@@ -69,7 +75,8 @@ TEST_F(Training, PuzzlesLearnAndTheBestIsKept) {
   double first = 0, last = 0, best = 0;
   for (const auto& line : lines) {
     if (line.contains("train/lm_loss")) (first == 0 ? first : last) = line["train/lm_loss"];
-    if (line.contains("all/exact_accuracy")) ++evaluations, best = std::max(best, line["all/exact_accuracy"].get<double>());
+    if (line.contains("all/exact_accuracy"))
+      ++evaluations, best = std::max(best, line["all/exact_accuracy"].get<double>());
     if (line.contains("train/count") && line["train/count"] == 0) {
       EXPECT_TRUE(line["train/accuracy"].is_null()) << line;
     }
@@ -115,8 +122,12 @@ TEST_F(Training, WithoutATestSplitIsSaidOnce) {
 
 TEST_F(Training, CheckpointsAtTheirInterval) {
   make_chat(8);
-  ASSERT_EQ(run(chat() + Arguments{"max_steps=9", "checkpoint_interval=2", "keep_last_n_checkpoints=3", "log_interval=3"}).status, 0);
-  EXPECT_EQ(files("run"), (std::set<std::string>{"all_config.yaml", "metrics.jsonl", "step_6.h5", "step_8.h5", "step_9.h5"}));
+  ASSERT_EQ(
+      run(chat() + Arguments{"max_steps=9", "checkpoint_interval=2", "keep_last_n_checkpoints=3", "log_interval=3"})
+          .status,
+      0);
+  EXPECT_EQ(files("run"),
+            (std::set<std::string>{"all_config.yaml", "metrics.jsonl", "step_6.h5", "step_8.h5", "step_9.h5"}));
   EXPECT_EQ(metrics().size(), 3u);
 }
 
@@ -135,8 +146,10 @@ TEST_F(Training, OnlyThePuzzleTableWhereWeightsAreFrozen) {
   const auto before = load("first/step_1.h5"), after = load("run/step_8.h5");
   for (const auto& [name, array] : before.arrays) {
     if (!name.starts_with("model/")) continue;
-    if (name == "model/model.inner.puzzle_emb.weights") EXPECT_FALSE(after.arrays.at(name) == array);
-    else EXPECT_TRUE(after.arrays.at(name) == array) << name;
+    if (name == "model/model.inner.puzzle_emb.weights")
+      EXPECT_FALSE(after.arrays.at(name) == array);
+    else
+      EXPECT_TRUE(after.arrays.at(name) == array) << name;
   }
   ASSERT_EQ(run(frozen + Arguments{"max_steps=4", "checkpoint_path=part"}).status, 0);
   ASSERT_EQ(run(frozen + Arguments{"max_steps=8", "checkpoint_path=part", "resume=auto"}).status, 0);
@@ -166,9 +179,12 @@ TEST_F(Training, StepsWithoutAFiniteGradientAreSkipped) {
 TEST_F(Training, SavesWhatAnEvaluationPredicted) {
   make_puzzles();
   tiny_data(6).write(folder_ / "puzzles", "test");
-  ASSERT_EQ(run(puzzles() + Arguments{"max_steps=2", "eval_save_outputs=[preds, labels, logits, q_halt_logits]"}).status, 0);
-  EXPECT_EQ(files("run/step_2_outputs"), (std::set<std::string>{"all__preds.npy", "all__labels.npy", "all__logits.npy", "all__q_halt_logits.npy"}));
-  const NpyArray preds = NpyArray::open(folder_ / "run/step_2_outputs/all__preds.npy"), labels = NpyArray::open(folder_ / "run/step_2_outputs/all__labels.npy");
+  ASSERT_EQ(
+      run(puzzles() + Arguments{"max_steps=2", "eval_save_outputs=[preds, labels, logits, q_halt_logits]"}).status, 0);
+  EXPECT_EQ(files("run/step_2_outputs"),
+            (std::set<std::string>{"all__preds.npy", "all__labels.npy", "all__logits.npy", "all__q_halt_logits.npy"}));
+  const NpyArray preds = NpyArray::open(folder_ / "run/step_2_outputs/all__preds.npy"),
+                 labels = NpyArray::open(folder_ / "run/step_2_outputs/all__labels.npy");
   EXPECT_EQ(preds.shape(), (std::vector<uint64_t>{6, 8}));
   EXPECT_EQ(labels.shape(), (std::vector<uint64_t>{6, 8}));
   EXPECT_EQ(fs::file_size(folder_ / "run/step_2_outputs/all__logits.npy") % 64, (6 * 8 * 16 * 4) % 64);
@@ -177,7 +193,9 @@ TEST_F(Training, SavesWhatAnEvaluationPredicted) {
   for (size_t i = 0; i < p.size(); ++i)
     if (l[i] != -100) ++valid, right += p[i] == l[i];
   for (const auto& line : metrics())
-    if (line.contains("all/accuracy")) EXPECT_NEAR(line["all/accuracy"].get<double>(), static_cast<double>(right) / static_cast<double>(valid), 1e-6);
+    if (line.contains("all/accuracy")) {
+      EXPECT_NEAR(line["all/accuracy"].get<double>(), static_cast<double>(right) / static_cast<double>(valid), 1e-6);
+    }
 }
 
 }  // namespace

@@ -9,7 +9,8 @@ namespace {
 using namespace testing;
 
 void set_format_version(const fs::path& file, int64_t version) {
-  const hid_t opened = H5Fopen(file.c_str(), H5F_ACC_RDWR, H5P_DEFAULT), attribute = H5Aopen(opened, "format_version", H5P_DEFAULT);
+  const hid_t opened = H5Fopen(file.c_str(), H5F_ACC_RDWR, H5P_DEFAULT),
+              attribute = H5Aopen(opened, "format_version", H5P_DEFAULT);
   H5Awrite(attribute, H5T_NATIVE_INT64, &version);
   H5Aclose(attribute);
   H5Fclose(opened);
@@ -23,7 +24,8 @@ class Resume : public PretrainTest {
     const Result unbroken = run(arguments + Arguments{"checkpoint_path=unbroken", "max_steps=20"}, two_threads);
     ASSERT_EQ(unbroken.status, 0) << unbroken.output;
     {
-      Child child(bin_dir() / "pretrain", arguments + Arguments{"checkpoint_interval=10", "epochs=100"}, folder_.path(), two_threads);
+      Child child(bin_dir() / "pretrain", arguments + Arguments{"checkpoint_interval=10", "epochs=100"}, folder_.path(),
+                  two_threads);
       ASSERT_TRUE(child.until([&] { return fs::exists(folder_ / "run/step_10.h5"); })) << child.output();
       child.signal(SIGKILL);
       child.wait();
@@ -51,7 +53,8 @@ class Resume : public PretrainTest {
 
 TEST_F(Resume, ChatWithAccumulationAfterKill) {
   make_chat(23);  // batches run on across epochs
-  expect_exact_after_kill(chat() + Arguments{"gradient_accumulation_steps=3", "ema=True", "log_interval=3", "grad_clip_norm=1.0"});
+  expect_exact_after_kill(
+      chat() + Arguments{"gradient_accumulation_steps=3", "ema=True", "log_interval=3", "grad_clip_norm=1.0"});
 }
 
 TEST_F(Resume, PuzzlesWithCarryAfterKill) {
@@ -59,20 +62,23 @@ TEST_F(Resume, PuzzlesWithCarryAfterKill) {
   expect_exact_after_kill(puzzles() + Arguments{"arch.forward_dtype=bfloat16"});
   const auto saved = load("run/step_10.h5");
   const auto steps = saved.arrays.at("carry/steps").as<int32_t>();
-  EXPECT_TRUE(std::any_of(steps.begin(), steps.end(), [](int32_t s) { return s > 1; })) << "the carry was empty: nothing was tested";
+  EXPECT_TRUE(std::any_of(steps.begin(), steps.end(), [](int32_t s) { return s > 1; }))
+      << "the carry was empty: nothing was tested";
 }
 
 TEST_F(Resume, OtherOptimizerOtherHalting) {
   make_puzzles();
-  expect_exact_after_kill(puzzles() + Arguments{"optimizer=adam_atan2", "arch.no_ACT_continue=False", "arch.mlp_t=True", "arch.pos_encodings=none",
-                                                "gradient_accumulation_steps=2", "arch.forward_dtype=float32"});
+  expect_exact_after_kill(puzzles() + Arguments{"optimizer=adam_atan2", "arch.no_ACT_continue=False", "arch.mlp_t=True",
+                                                "arch.pos_encodings=none", "gradient_accumulation_steps=2",
+                                                "arch.forward_dtype=float32"});
 }
 
 TEST_F(Resume, EvaluationInTheMiddleOfAnAccumulatedStep) {
   // An epoch is 6 batches of 4, a step is 4 batches: epochs end within a step, and a checkpoint is saved there.
   make_chat(24);
   tiny_data(5).write(folder_ / "chat", "test");
-  const Arguments arguments = chat() + Arguments{"gradient_accumulation_steps=4", "eval_interval=1", "checkpoint_every_eval=True", "ema=True"};
+  const Arguments arguments =
+      chat() + Arguments{"gradient_accumulation_steps=4", "eval_interval=1", "checkpoint_every_eval=True", "ema=True"};
   ASSERT_EQ(run(arguments + Arguments{"checkpoint_path=unbroken", "max_steps=7"}).status, 0);
   const auto saved = load("unbroken/step_4.h5");
   EXPECT_EQ(saved.arrays.at("accumulation/pending").as<int64_t>()[0], 2);
@@ -88,7 +94,9 @@ TEST_F(Resume, TerminationSavesAndSaysHowToContinue) {
     Result stopped;
     {
       Child child(bin_dir() / "pretrain", arguments, folder_.path());
-      ASSERT_TRUE(child.until([&] { return fs::exists(folder_ / "run/metrics.jsonl") && fs::file_size(folder_ / "run/metrics.jsonl") > 2000; })) << child.output();
+      ASSERT_TRUE(child.until([&] {
+        return fs::exists(folder_ / "run/metrics.jsonl") && fs::file_size(folder_ / "run/metrics.jsonl") > 2000;
+      })) << child.output();
       child.signal(signal);
       stopped = child.wait();
     }
@@ -111,7 +119,10 @@ TEST_F(Resume, TerminationSavesAndSaysHowToContinue) {
 TEST_F(Resume, AnyNumberOfWorkersGivesTheSame) {
   make_puzzles();
   for (const char* workers : {"0", "1", "3"})
-    ASSERT_EQ(run(puzzles() + Arguments{"max_steps=8", std::string("num_workers=") + workers, std::string("checkpoint_path=w") + workers}).status, 0);
+    ASSERT_EQ(run(puzzles() + Arguments{"max_steps=8", std::string("num_workers=") + workers,
+                                        std::string("checkpoint_path=w") + workers})
+                  .status,
+              0);
   expect_same_state(load("w0/step_8.h5"), load("w1/step_8.h5"));
   expect_same_state(load("w0/step_8.h5"), load("w3/step_8.h5"));
   // Stopped with one number, resumed with another.
@@ -159,11 +170,13 @@ TEST_F(Resume, AnotherConfigurationIsNamed) {
   make_puzzles();
   ASSERT_EQ(run(chat() + Arguments{"max_steps=2"}).status, 0);
   expect_error(chat() + Arguments{"max_steps=4", "resume=auto", "global_batch_size=8", "arch.hidden_size=64"},
-               {"global_batch_size: 4 in the checkpoint, 8 here", "arch.hidden_size: 32 in the checkpoint, 64 here", "load_checkpoint=run/step_2.h5"});
+               {"global_batch_size: 4 in the checkpoint, 8 here", "arch.hidden_size: 32 in the checkpoint, 64 here",
+                "load_checkpoint=run/step_2.h5"});
   Synthetic wider = tiny_data(24);
   wider.metadata.vocab_size = 20;
   wider.write(folder_ / "wider");
-  expect_error(chat() + Arguments{"max_steps=4", "resume=auto", "data_paths=[wider]"}, {"vocab_size: 16 in the checkpoint, 20 in the data"});
+  expect_error(chat() + Arguments{"max_steps=4", "resume=auto", "data_paths=[wider]"},
+               {"vocab_size: 16 in the checkpoint, 20 in the data"});
   tiny_data(25).write(folder_ / "longer");
   expect_error(chat() + Arguments{"max_steps=4", "resume=auto", "data_paths=[longer]"}, {"another"});
   const Result changed = run(chat() + Arguments{"max_steps=4", "resume=auto", "lr=1e-5", "log_interval=2"});
