@@ -40,7 +40,10 @@ kernel void act_loss_rows(TENSOR(const float, q), TENSOR(const float, target), T
   to[Q_HALT_LOSS] = binary_cross_entropy(stop, right);
   to[Q_CONTINUE_LOSS] = target ? binary_cross_entropy(go_on, target[b]) : 0;
   to[VALID_TOKENS] = count;
-  if (!halted[b] || count == 0) return;
+  if (count == 0) return;
+  to[COUNTED_Q_HALT_LOSS] = to[Q_HALT_LOSS];
+  to[COUNTED_Q_CONTINUE_LOSS] = to[Q_CONTINUE_LOSS];
+  if (!halted[b]) return;
   to[ROWS] = 1;
   to[ACCURACY] = matches / count;
   to[EXACT_ACCURACY] = right;

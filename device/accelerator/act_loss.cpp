@@ -11,7 +11,8 @@ const Kernel& kernel_of(Context& context, const char* name) {
     return define("METRICS", Metric::count) + define("ROWS", Metric::rows) + define("ACCURACY", Metric::accuracy) +
            define("EXACT_ACCURACY", Metric::exact_accuracy) + define("Q_HALT_ACCURACY", Metric::q_halt_accuracy) + define("STEPS", Metric::steps) +
            define("LM_LOSS", Metric::lm_loss) + define("Q_HALT_LOSS", Metric::q_halt_loss) + define("Q_CONTINUE_LOSS", Metric::q_continue_loss) +
-           define("VALID_TOKENS", Metric::valid_tokens);
+           define("VALID_TOKENS", Metric::valid_tokens) + define("COUNTED_Q_HALT_LOSS", Metric::counted_q_halt_loss) +
+           define("COUNTED_Q_CONTINUE_LOSS", Metric::counted_q_continue_loss);
   }();
   return context.programs->kernel(act_loss_cl, name, slots);
 }
