@@ -1,38 +1,11 @@
 #include "benchmarks/ops/cases.h"
 
-#include <cmath>
-
-#include "device/ops.h"
-#include "device/random.h"
+#include "benchmarks/ops/maker.h"
 
 namespace trm::bench {
 namespace {
 
 constexpr float eps = 1e-5f;
-
-struct Maker {
-  DType dtype;
-  Device device;
-  uint64_t seed = 0;
-
-  /// Uniform values of deviation `scale`.
-  Tensor random(const Shape& shape, float scale = 1.0f) {
-    std::vector<float> values(static_cast<size_t>(shape.elements()));
-    ++seed;
-    for (size_t i = 0; i < values.size(); ++i)
-      values[i] = (uniform(random_numbers(seed, RandomPurpose::test, 0, static_cast<uint32_t>(i))[0]) - 0.5f) * 3.46f * scale;
-    Tensor wide = Tensor::from(values, shape, device);
-    return dtype == DType::float32 ? wide : ops::cast(wide, dtype);
-  }
-  Weight weight(int64_t out, int64_t in, bool token) {
-    Weight weight = ops::make_weight(random({out, in}, 1 / std::sqrt(static_cast<float>(in))), token);
-    ops::repack(weight);
-    return weight;
-  }
-  Tensor zeros(const Shape& shape) { return Tensor::zeros(shape, DType::float32, device); }
-};
-
-using Run = std::function<void()>;
 
 void add_linear(std::vector<Case>& all, int64_t m, int64_t out, int64_t in, bool training) {
   const std::string shape = to_string(Shape{m, in}) + " x " + to_string(Shape{out, in});
@@ -149,6 +122,9 @@ std::vector<Case> cases() {
   for (const auto& [out, in] : {std::pair{1152, 384}, std::pair{384, 384}, std::pair{50266, 384}}) add_linear(all, 1, out, in, false);
   for (const int64_t m : {2, 4, 8, 9, 16}) add_linear(all, m, 1152, 384, false);
   add_pack(all, 3072, 512);
+  add_attention_cases(all);
+  add_loss_cases(all);
+  add_update_cases(all);
   return all;
 }
 

@@ -25,16 +25,17 @@ void sign_sgd(const Tensor& rows, const Tensor& ids, const Tensor& control, floa
     if (i == 0 || id[order[i]] != id[order[i - 1]]) starts.push_back(i);
   starts.push_back(R);
   const auto groups = static_cast<int64_t>(starts.size()) - 1;
-#pragma omp parallel if (R * W > 1 << 14)
-  {
-    std::vector<float> sum(W);
-#pragma omp for
-    for (int64_t group = 0; group < groups; ++group) {
-      std::fill(sum.begin(), sum.end(), 0.0f);
+#pragma omp parallel for if (R * W > 1 << 14)
+  for (int64_t group = 0; group < groups; ++group) {
+    constexpr int64_t columns = 256;
+    float* row = table.data<float>() + id[order[starts[group]]] * W;
+    for (int64_t first = 0; first < W; first += columns) {
+      const int64_t count = std::min(columns, W - first);
+      float sum[columns] = {};
       for (int64_t i = starts[group]; i < starts[group + 1]; ++i)
-        for (int64_t d = 0; d < W; ++d) sum[d] += rows.data<float>()[order[i] * W + d];
-      float* to = table.data<float>() + id[order[starts[group]]] * W;
-      for (int64_t d = 0; d < W; ++d) to[d] = to[d] * decay - lr * static_cast<float>((sum[d] > 0) - (sum[d] < 0));
+        for (int64_t d = 0; d < count; ++d) sum[d] += rows.data<float>()[order[i] * W + first + d];
+      for (int64_t d = 0; d < count; ++d)
+        row[first + d] = row[first + d] * decay - lr * static_cast<float>((sum[d] > 0) - (sum[d] < 0));
     }
   }
 }
