@@ -31,7 +31,9 @@ size_t terminal_width() {
 
 std::string bar(double share, size_t width) {
   const auto full = static_cast<size_t>(share * static_cast<double>(width));
-  std::string text = "[" + std::string(width, ' ') + "]";
+  std::string text(width + 2, ' ');
+  text.front() = '[';
+  text.back() = ']';
   std::fill_n(text.begin() + 1, full, '=');
   if (full < width) text[full + 1] = '>';
   return text;

@@ -169,6 +169,9 @@ void Trainer::make_step(const std::optional<checkpoint::Checkpoint>& resumed) {
   text += "; " + with_commas(planned_) + " optimizer steps planned (" + with_commas(settings_.epochs) + " epochs)";
   if (target_ < planned_) text += ", stopping after " + with_commas(target_);
   progress_.say(text);
+  if (settings_.lr_warmup_steps >= planned_)
+    progress_.warn("lr_warmup_steps " + std::to_string(settings_.lr_warmup_steps) +
+                   " is not below the planned steps: the learning rate does not reach lr");
   if (resumed) progress_.say("Resuming from " + plan_.resume->string() + " at step " + with_commas(steps_));
 }
 

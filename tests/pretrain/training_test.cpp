@@ -26,11 +26,11 @@ TEST_F(Training, ChatFromConversations) {
                                       "--max-length", "32"})
                 .status,
             0);
-  const Result result =
-      run(chat() + Arguments{"~checkpoint_path", "epochs=2", "eval_interval=1", "ema=True", "ema_rate=0.9"});
+  const Result result = run(chat() + Arguments{"~checkpoint_path", "epochs=2", "eval_interval=1", "ema=True",
+                                               "ema_rate=0.9", "lr_warmup_steps=1000"});
   ASSERT_EQ(result.status, 0) << result.output;
   for (const char* part : {"Using device: cpu\n", "parameters", "float32", "optimizer steps planned", "Compile: off (",
-                           "moving average", "Done: step "})
+                           "moving average", "Done: step ", "does not reach lr"})
     EXPECT_TRUE(result.says(part)) << part << " is not in: " << result.output;
 
   // checkpoints/<project>/<run>, the run's name having the time
