@@ -22,6 +22,8 @@ Op<void(const Tensor&, const Weight&, const Tensor&, float, Tensor&, Tensor*)> t
 Op<void(const Tensor&, const Tensor&, const Tensor&, Tensor&)> rms_norm_backward("rms_norm_backward");
 Op<void(const Tensor&, const Tensor&, const Tensor&, Tensor&)> token_rms_norm_backward("token_rms_norm_backward");
 Op<void(const Tensor&, const Weight&, const Weight&, float, Tensor&)> token_mixer("token_mixer");
+Op<void(const Tensor&, const Weight&, const Weight&, float, Tensor&, Tensor&)> token_mixer_forward("token_mixer_forward");
+Op<void(const Tensor&, const Tensor&, const Weight&, const Weight&, Tensor&, Tensor*, Tensor*)> token_mixer_backward("token_mixer_backward");
 Op<void(const Tensor&, const Weight&, const Weight&, float, Tensor&)> channel_mixer("channel_mixer");
 Op<void(Tensor&, const Tensor&, const Tensor&, const Tensor*, int, bool)> rope("rope");
 Op<void(const Tensor&, int, bool, Tensor&, Tensor*)> attention("attention");

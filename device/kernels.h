@@ -50,6 +50,11 @@ extern Op<void(const Tensor& dy, const Tensor& y, const Tensor& rstd, Tensor& ds
 // The whole token mixer without keeping anything: y = rms_norm over N of (x + W_down (silu(g) ∘ u)), [g; u][b] = W_gate_up x[b]. Optional:
 // where a device has no kernel of its own, ops::token_mixer composes it from the two above.
 extern Op<void(const Tensor& x, const Weight& gate_up_proj, const Weight& down_proj, float eps, Tensor& y)> token_mixer;
+// The same for training, keeping only rstd [B, D]; the backward recomputes gate, up and hidden from x. Optional, both or neither.
+extern Op<void(const Tensor& x, const Weight& gate_up_proj, const Weight& down_proj, float eps, Tensor& y, Tensor& rstd)> token_mixer_forward;
+// dx = ds + d(W_down (silu(g) ∘ u))/dx of ds, the gradient of the sum under the norm; dx may alias ds. Weight gradients f32 added to, null: not wanted.
+extern Op<void(const Tensor& ds, const Tensor& x, const Weight& gate_up_proj, const Weight& down_proj, Tensor& dx, Tensor* d_gate_up_proj, Tensor* d_down_proj)>
+    token_mixer_backward;
 // The same over the last axis: y [M, D] = rms_norm(x + W_down (silu(g) ∘ u)). Optional likewise.
 extern Op<void(const Tensor& x, const Weight& gate_up_proj, const Weight& down_proj, float eps, Tensor& y)> channel_mixer;
 

@@ -52,6 +52,10 @@ Tensor linear_residual_rms_norm(const Tensor& x, const Weight& w, const Tensor& 
 Tensor rms_norm_backward(const Tensor& dy, const Tensor& y, const Tensor& rstd, bool token);
 /// rms_norm(x + SwiGLU(x)) keeping nothing; one kernel where the device has it, else composed.
 Tensor swiglu_block(const Tensor& x, const Weight& gate_up_proj, const Weight& down_proj, float eps);
+/// The same for training, keeping only rstd, where the device recomputes the rest in the backward; undefined where it does not (compose it then).
+Tensor swiglu_block_forward(const Tensor& x, const Weight& gate_up_proj, const Weight& down_proj, float eps, Tensor& rstd);
+/// Its backward from ds, the gradient of the sum under the norm, which becomes dx. Weight gradients are added to, null: not wanted.
+void swiglu_block_backward(Tensor& ds, const Tensor& x, const Weight& gate_up_proj, const Weight& down_proj, Tensor* d_gate_up_proj, Tensor* d_down_proj);
 
 // ---- attention
 struct RopeTables {

@@ -1,5 +1,5 @@
 // Times the CUDA kernels at the sizes of the presets, each beside the simpler versions of the same op, and checks that they agree:
-//   cuda_ladder [section...]    of: ceilings channel token attention loss optimizer; all where none is named
+//   cuda_ladder [section...]    of: ceilings channel token attention loss head optimizer; all where none is named
 // A rung is timed as a captured graph of ten calls, the median of seven replays.
 #include <algorithm>
 #include <array>
@@ -135,6 +135,42 @@ void channel(int64_t M, int64_t D, int64_t I, const std::string& at) {
   rung("add3" + at, 0, element * 4 * D, [&] { ops::add(x, dy, y[1]); });
 }
 
+/// Training: what keeps gate and up beside what keeps nothing and computes them again.
+void token_training(const Tensor& x, const Tensor& ds, const Weight& up, const Weight& down) {
+  const int64_t B = x.size(0), N = x.size(1), D = x.size(2), I = down.in();
+  const double product = 2.0 * static_cast<double>(B * N * D * I), element = 2.0 * static_cast<double>(B * D);
+  Tensor rstd[2], kept, dx[2], dw_up[2], dw_down[2];
+  const auto fresh = [&](int i) {
+    dx[i] = Tensor::empty(x.shape(), x.dtype(), cuda);
+    dx[i].copy_from(ds);
+    dw_up[i] = Tensor::zeros({2 * I, N}, DType::float32, cuda);
+    dw_down[i] = Tensor::zeros({N, I}, DType::float32, cuda);
+  };
+  const auto composed = [&] {
+    const auto g = ops::linear_swiglu_backward(ds, down, kept);
+    ops::token_linear_backward_weight(ds, g.h, dw_down[0]);
+    ops::token_linear_backward_weight(g.d_gate_up, x, dw_up[0]);
+    ops::token_linear_backward_input_into(g.d_gate_up, up, dx[0]);
+  };
+  const auto recomputed = [&] { ops::swiglu_block_backward(dx[1], x, up, down, &dw_up[1], &dw_down[1]); };
+  const Tensor y0 = ops::linear_residual_rms_norm(ops::linear_swiglu(x, up, &kept), down, x, 1e-5f, &rstd[0]);
+  const Tensor y1 = ops::swiglu_block_forward(x, up, down, 1e-5f, rstd[1]);
+  fresh(0);
+  fresh(1);
+  composed();
+  recomputed();
+  compare("token forward y", y1, y0);
+  compare("token forward rstd", rstd[1], rstd[0]);
+  compare("token backward dx", dx[1], dx[0]);
+  compare("token backward dw of gate-up", dw_up[1], dw_up[0]);
+  compare("token backward dw of down", dw_down[1], dw_down[0]);
+  rung("token forward, keeping rstd, on chip", 3 * product, element * 2 * N, [&] { ops::swiglu_block_forward(x, up, down, 1e-5f, rstd[1]); });
+  rung("token backward simple", 6 * product, element * (13 * I + 5 * N), composed);
+  rung("token backward on chip", 6 * product, element * (6 * I + 8 * N), recomputed);
+  rung("token backward on chip, without weights", 3 * product, element * (3 * I + 3 * N),
+       [&] { ops::swiglu_block_backward(dx[1], x, up, down, nullptr, nullptr); });
+}
+
 void token(int64_t B, int64_t N, int64_t D, int64_t I) {
   const Tensor x = random_tensor({B, N, D}, DType::bfloat16, 10), dy = random_tensor({B, N, D}, DType::bfloat16, 11);
   const double product = 2.0 * static_cast<double>(B * N * D * I), element = 2.0 * static_cast<double>(B * D);
@@ -162,6 +198,7 @@ void token(int64_t B, int64_t N, int64_t D, int64_t I) {
   rung("token dx", 2 * product, element * (2 * I + 2 * N), [&] { ops::token_linear_backward_input_into(g.d_gate_up, up, dx); });
   rung("token dw of gate-up", 2 * product, element * (2 * I + N), [&] { ops::token_linear_backward_weight(g.d_gate_up, x, dw_up); });
   rung("token dw of down", product, element * (I + N), [&] { ops::token_linear_backward_weight(dy, g.h, dw_down); });
+  token_training(x, dy, up, down);
 }
 
 void attention(int64_t B, int64_t N, int heads, int64_t head_dim, bool causal, const std::string& at) {
@@ -200,6 +237,23 @@ void head_loss(int64_t B, int64_t S, int64_t D, int64_t V, LossKind kind, const 
   rung("embedding backward" + at, 0, 2.0 * static_cast<double>(B * S * D), [&] { ops::input_embedding_backward(x, labels, 1, d_table, nullptr, nullptr); });
 }
 
+/// The three products of a head and the loss over its logits, one by one.
+void head_products(int64_t M, int64_t D, int64_t V) {
+  const std::string at = " " + std::to_string(M) + " x " + std::to_string(V) + " x " + std::to_string(D);
+  const double product = 2.0 * static_cast<double>(M * D * V);
+  const Tensor x = random_tensor({M, D}, DType::bfloat16, 34), scale = random_tensor({1}, DType::float32, 35);
+  Tensor logits = random_tensor({1, M, V}, DType::bfloat16, 36), dw = Tensor::zeros({V, D}, DType::float32, cuda);
+  const Tensor rows = logits.reshape({M, V}), labels = Tensor::zeros({1, M}, DType::int32, cuda);
+  const Weight w = random_weight(V, D, 37, false, true);
+  rung("head: logits" + at, product, 0, [&] { ops::linear(x, w); });
+  rung("head: dx" + at, product, 0, [&] { ops::linear_backward_input(rows, w); });
+  rung("head: dw" + at, product, 0, [&] { ops::linear_backward_weight(rows, x, dw); });
+  const double bytes = 2.0 * static_cast<double>(M * V);
+  rung("head: loss" + at, 0, bytes, [&] { ops::cross_entropy(logits, labels, LossKind::softmax); });
+  const auto loss = ops::cross_entropy(logits, labels, LossKind::softmax);
+  rung("head: loss backward" + at, 0, 2 * bytes, [&] { ops::cross_entropy_backward(logits, labels, loss.normalizer, scale, LossKind::softmax); });
+}
+
 void optimizer(int64_t n) {
   const Tensor g = random_tensor({n}, DType::float32, 40), control = Tensor::from(std::vector<float>{1e-4f, 0, 1, 1, 1, 0.5f, 0.5f}, {Control::count}, cuda);
   ops::AdamState state{random_tensor({n}, DType::float32, 41), Tensor::zeros({n}, DType::float32, cuda), Tensor::zeros({n}, DType::float32, cuda),
@@ -233,6 +287,8 @@ int main(int argc, char** argv) {
       head_loss(768, 81, 512, 11, LossKind::stablemax, ", sudoku");
       head_loss(32, 512, 384, 50266, LossKind::softmax, ", chat");
     }
+    if (is_wanted("head"))
+      for (const int64_t V : {50266, 50272, 50304}) head_products(4096, 384, V);
     if (is_wanted("optimizer")) optimizer(46'000'000);
   } catch (const std::exception& failure) {
     std::fprintf(stderr, "error: %s\n", failure.what());

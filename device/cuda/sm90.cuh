@@ -120,6 +120,11 @@ __device__ __forceinline__ uint64_t descriptor(uint32_t address) {
   return (uint64_t{1} << 62) | (uint64_t{1024 >> 4} << 32) | (uint64_t{1} << 16) | ((address & 0x3ffff) >> 4);
 }
 
+/// The same for more than 64 contiguous elements of M or N: boxes of 64, `box_bytes` apart.
+__device__ __forceinline__ uint64_t wide_descriptor(uint32_t address, int box_bytes) {
+  return (uint64_t{1} << 62) | (uint64_t{1024 >> 4} << 32) | (static_cast<uint64_t>(box_bytes >> 4) << 16) | ((address & 0x3ffff) >> 4);
+}
+
 template <int registers>
 __device__ __forceinline__ void more_registers() {
   asm volatile("setmaxnreg.inc.sync.aligned.u32 %0;" ::"n"(registers));

@@ -8,6 +8,7 @@
 #include "device/cuda/gemm_sm90.cuh"
 #include "device/cuda/packed.h"
 #include "device/cuda/registration.h"
+#include "device/cuda/token_mixer.h"
 #include "device/kernels.h"
 
 namespace trm::cuda {
@@ -31,8 +32,9 @@ struct Maps {
 };
 
 struct Shape {
-  int tiles, column_tiles, chunks;  // tiles = B · column_tiles
+  int tiles, column_tiles, chunks, D;  // tiles = B · column_tiles
   float inverse_n, eps;
+  float* rstd;  // [B, D], null: not wanted
 };
 
 #if defined(TRM_SM90A)
@@ -52,8 +54,8 @@ __device__ __forceinline__ void apply_swiglu(const float (&d)[64], Hidden& h) {
     }
 }
 
-/// s += x, then y = s · rsqrt(mean(s²) + eps) takes x's place: a box [112 positions, 64 columns].
-__device__ __forceinline__ void finish(float (&s)[widest / 2], uint32_t box, const Shape& shape, int warp, int lane) {
+/// s += x, then y = s · rsqrt(mean(s²) + eps) takes x's place: a box [112 positions, 64 columns]. b, column: of the box's first column.
+__device__ __forceinline__ void finish(float (&s)[widest / 2], uint32_t box, const Shape& shape, int b, int column, int warp, int lane) {
   float square[2] = {0, 0};
   const auto add = [&](float& to, float x, int row) {
     to += x;
@@ -85,6 +87,8 @@ __device__ __forceinline__ void finish(float (&s)[widest / 2], uint32_t box, con
     square[i] += __shfl_xor_sync(all_lanes, square[i], 1);
     square[i] += __shfl_xor_sync(all_lanes, square[i], 2);
     scale[i] = rsqrtf(square[i] * shape.inverse_n + shape.eps);
+    const int d = column + 16 * warp + 8 * i + lane / 4;
+    if (shape.rstd && lane % 4 == 0 && d < shape.D) shape.rstd[int64_t{b} * shape.D + d] = scale[i];
   }
 #pragma unroll
   for (int j = 0; j < widest / 8; j += 2) {
@@ -207,13 +211,13 @@ __global__ __launch_bounds__(threads, 1) void token_mixer_kernel(const __grid_co
       pin(s0);
       pin(s1);
       if (thread == 0) arrive(empty(stage ^ 1));
-      finish(s0, x, shape, warp, lane);
-      finish(s1, x + x_box_bytes, shape, warp, lane);
+      const int b = tile / shape.column_tiles, column = column_of(tile) + 128 * group;
+      finish(s0, x, shape, b, column, warp, lane);
+      finish(s1, x + x_box_bytes, shape, b, column + 64, warp, lane);
       fence_async();
       sync_group(1 + group);
       if (thread == 0) {
-        for (int box = 0; box < 2; ++box)
-          store_3d(maps.y, column_of(tile) + 64 * (2 * group + box), 0, tile / shape.column_tiles, x + box * x_box_bytes);
+        for (int box = 0; box < 2; ++box) store_3d(maps.y, column + 64 * box, 0, b, x + box * x_box_bytes);
         commit_stores();
       }
     }
@@ -222,7 +226,7 @@ __global__ __launch_bounds__(threads, 1) void token_mixer_kernel(const __grid_co
 #endif
 }
 
-void token_mixer(const Tensor& x, const Weight& gate_up_proj, const Weight& down_proj, float eps, Tensor& y) {
+void run(const char* op, const Tensor& x, const Weight& gate_up_proj, const Weight& down_proj, float eps, Tensor& y, Tensor* rstd) {
   const int64_t B = x.size(0), N = x.size(1), D = x.size(2), O = gate_up_proj.out(), I = down_proj.in();
   if (y.elements() == 0) return;
   Context& context = context_of(x);
@@ -230,24 +234,43 @@ void token_mixer(const Tensor& x, const Weight& gate_up_proj, const Weight& down
   const auto batched = [&](const Tensor& t) { return make_tensor_map(t.address(), {D, N, B}, {D * 2, N * D * 2}, {64, n_box, 1}); };
   const Maps maps{batched(x), make_matrix_map(w.data, O, w.ld, w.ld, 2 * chunk), make_matrix_map(down_proj.value.address(), N, I, I, widest), batched(y)};
   const auto column_tiles = static_cast<int>((D + 64 * blocks_of_columns - 1) / (64 * blocks_of_columns));
-  const Shape shape{static_cast<int>(B) * column_tiles, column_tiles, static_cast<int>(I / chunk), 1.0f / static_cast<float>(N), eps};
+  const Shape shape{static_cast<int>(B) * column_tiles, column_tiles, static_cast<int>(I / chunk), static_cast<int>(D), 1.0f / static_cast<float>(N), eps,
+                    rstd ? elements<float>(*rstd) : nullptr};
   TRM_CUDA(cudaFuncSetAttribute(token_mixer_kernel, cudaFuncAttributeMaxDynamicSharedMemorySize, static_cast<int>(shared_bytes)));
   token_mixer_kernel<<<std::min(shape.tiles, context.multiprocessors), threads, shared_bytes, context.stream>>>(maps, shape);
-  launched("token_mixer");
+  launched(op);
+}
+
+void token_mixer(const Tensor& x, const Weight& gate_up_proj, const Weight& down_proj, float eps, Tensor& y) {
+  run("token_mixer", x, gate_up_proj, down_proj, eps, y, nullptr);
+}
+void token_mixer_forward(const Tensor& x, const Weight& gate_up_proj, const Weight& down_proj, float eps, Tensor& y, Tensor& rstd) {
+  run("token_mixer_forward", x, gate_up_proj, down_proj, eps, y, &rstd);
 }
 
 const char* serves(const Tensor& x, const Weight& gate_up_proj, const Weight& down_proj, const float&, const Tensor& y) {
-  const Context& context = context_of(x);
-  if (!context.hopper() || x.dtype() != DType::bfloat16) return "bfloat16 on Hopper only";
-  const View w = interleaved(context, gate_up_proj);
-  if (!w || w.ld != 128 || down_proj.out() > widest || down_proj.in() % chunk != 0) return "packed weights of 65 to 104 positions only";
-  if (!mappable(x.address(), x.size(2)) || !mappable(y.address(), x.size(2)) || !mappable(down_proj.value.address(), down_proj.in()))
-    return "aligned rows only";
-  return nullptr;
+  return mappable(y.address(), x.size(2)) ? token_mixer_serves(x, gate_up_proj, down_proj) : "aligned rows only";
+}
+const char* forward_serves(const Tensor& x, const Weight& gate_up_proj, const Weight& down_proj, const float& eps, const Tensor& y, const Tensor&) {
+  return serves(x, gate_up_proj, down_proj, eps, y);
 }
 
 }  // namespace
 
-void register_token_mixer() { kernels::token_mixer.set(DeviceKind::cuda, token_mixer, serves, "bfloat16 on Hopper, 65 to 104 positions"); }
+const char* token_mixer_serves(const Tensor& x, const Weight& gate_up_proj, const Weight& down_proj) {
+  const Context& context = context_of(x);
+  if (!context.hopper() || x.dtype() != DType::bfloat16) return "bfloat16 on Hopper only";
+  const View w = interleaved(context, gate_up_proj);
+  if (!w || w.ld != 128 || down_proj.out() > widest || down_proj.in() % 256 != 0) return "packed weights of 65 to 104 positions only";
+  if (!mappable(x.address(), x.size(2)) || !mappable(down_proj.value.address(), down_proj.in())) return "aligned rows only";
+  return nullptr;
+}
+
+void register_token_mixer() {
+  constexpr const char* condition = "bfloat16 on Hopper, 65 to 104 positions";
+  kernels::token_mixer.set(DeviceKind::cuda, token_mixer, serves, condition);
+  kernels::token_mixer_forward.set(DeviceKind::cuda, token_mixer_forward, forward_serves, condition);
+  register_token_mixer_backward();
+}
 
 }  // namespace trm::cuda

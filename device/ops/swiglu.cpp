@@ -20,6 +20,12 @@ void check_projection(const char* op, const Tensor& x, const Weight& w, int64_t 
   check::require(op, x.size(w.token ? 1 : -1) == width, "x " + describe(x) + " does not fit the weight " + describe(w.value));
 }
 
+void check_block(const char* op, const Tensor& x, const Weight& gate_up, const Weight& down) {
+  check_projection(op, x, gate_up, gate_up.in());
+  check::require(op, gate_up.token == down.token && gate_up.out() == 2 * down.in() && down.out() == gate_up.in(),
+                 "weights do not fit: " + describe(gate_up.value) + " and " + describe(down.value));
+}
+
 }  // namespace
 
 Tensor linear_swiglu(const Tensor& x, const Weight& w, Tensor* gate_up) {
@@ -51,9 +57,7 @@ SwigluGradient linear_swiglu_backward(const Tensor& dy, const Weight& down, cons
 }
 
 Tensor swiglu_block(const Tensor& x, const Weight& gate_up, const Weight& down, float eps) {
-  check_projection("swiglu_block", x, gate_up, gate_up.in());
-  check::require("swiglu_block", gate_up.token == down.token && gate_up.out() == 2 * down.in() && down.out() == gate_up.in(),
-                 "weights do not fit: " + describe(gate_up.value) + " and " + describe(down.value));
+  check_block("swiglu_block", x, gate_up, down);
   const auto& fused = gate_up.token ? kernels::token_mixer : kernels::channel_mixer;
   Tensor y = Tensor::empty(x.shape(), x.dtype(), x.device());
   const Tensor rows = gate_up.token ? x : check::as_matrix(x);
@@ -63,6 +67,25 @@ Tensor swiglu_block(const Tensor& x, const Weight& gate_up, const Weight& down, 
     return y;
   }
   return linear_residual_rms_norm(linear_swiglu(x, gate_up, nullptr), down, x, eps, nullptr);
+}
+
+Tensor swiglu_block_forward(const Tensor& x, const Weight& gate_up, const Weight& down, float eps, Tensor& rstd) {
+  check_block("swiglu_block_forward", x, gate_up, down);
+  if (!gate_up.token || !kernels::token_mixer_forward.native(x.device().kind)) return {};
+  Tensor y = Tensor::empty(x.shape(), x.dtype(), x.device());
+  rstd = Tensor::empty({x.size(0), x.size(2)}, DType::float32, x.device());
+  if (kernels::token_mixer_forward.why_not(x.device().kind, x, gate_up, down, eps, y, rstd)) return {};
+  kernels::token_mixer_forward(x, gate_up, down, eps, y, rstd);
+  return y;
+}
+
+void swiglu_block_backward(Tensor& ds, const Tensor& x, const Weight& gate_up, const Weight& down, Tensor* d_gate_up, Tensor* d_down) {
+  const char* op = "swiglu_block_backward";
+  check_block(op, x, gate_up, down);
+  check::shape(op, "ds", ds, x.dtype(), x.shape());
+  if (d_gate_up) check::shape(op, "d_gate_up_proj", *d_gate_up, DType::float32, gate_up.value.shape());
+  if (d_down) check::shape(op, "d_down_proj", *d_down, DType::float32, down.value.shape());
+  kernels::token_mixer_backward(ds, x, gate_up, down, ds, d_gate_up, d_down);
 }
 
 }  // namespace trm::ops
