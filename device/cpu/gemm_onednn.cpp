@@ -2,6 +2,7 @@
 
 #include <dnnl.hpp>
 #include <map>
+#include <string>
 #include <tuple>
 #include <unordered_map>
 
@@ -89,10 +90,20 @@ Product make_product(const Key& key) {
           memory(description.scratchpad_desc(), engine(), nullptr), description.scratchpad_desc().get_size()};
 }
 
+/// At most so many shapes are kept on a thread; programs with ever new ones (prompts of all lengths) start afresh then.
+constexpr size_t most_products = 1024;
+
 Product& product_of(const Key& key) {
   thread_local std::unordered_map<Key, Product, KeyHash> products;
   const auto found = products.find(key);
-  return found != products.end() ? found->second : products.emplace(key, make_product(key)).first->second;
+  if (found != products.end()) return found->second;
+  if (products.size() >= most_products) products.clear();
+  try {
+    return products.emplace(key, make_product(key)).first->second;
+  } catch (const dnnl::error& error) {
+    throw DeviceError("gemm: oneDNN has no product [" + std::to_string(key.m) + ", " + std::to_string(key.k) + "] x [" + std::to_string(key.k) + ", " +
+                      std::to_string(key.n) + "] of " + name_of(key.in) + " on this cpu: " + error.what());
+  }
 }
 
 int threads_here() { return omp_in_parallel() ? 1 : omp_get_max_threads(); }
@@ -128,10 +139,10 @@ void gemm_packed(int64_t m, int64_t n, int64_t k, const Matrix& a, const void* p
 size_t packed_factor_bytes(int64_t k, int64_t n, DType dtype) { return packed_layout(k, n, dtype).get_size(); }
 
 void pack_factor(int64_t k, int64_t n, const Matrix& b, void* packed) {
-  const memory from(strided(k, n, b.dtype, b.row_stride, b.column_stride), engine(), const_cast<void*>(b.data));
-  const memory to(packed_layout(k, n, b.dtype), engine(), packed);
+  memory from(strided(k, n, b.dtype, b.row_stride, b.column_stride), engine(), const_cast<void*>(b.data));
+  memory to(packed_layout(k, n, b.dtype), engine(), packed);
   dnnl::stream stream(engine());
-  dnnl::reorder(from, to).execute(stream, const_cast<memory&>(from), const_cast<memory&>(to));
+  dnnl::reorder(from, to).execute(stream, from, to);
 }
 
 }  // namespace trm::cpu
