@@ -8,7 +8,9 @@ namespace {
 
 void attention(const Tensor& qkv, int heads, bool causal, Tensor& out, Tensor* lse) {
   if (out.elements() == 0) return;
-  attention_by_products(context_of(qkv), AttentionSizes(qkv, heads, causal), qkv, out, lse);
+  Context& context = context_of(qkv);
+  const AttentionSizes sizes(qkv, heads, causal);
+  if (context.cpu || !attention_by_tiles(context, sizes, qkv, out, lse)) attention_by_products(context, sizes, qkv, out, lse);
 }
 
 }  // namespace

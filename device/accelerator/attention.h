@@ -15,6 +15,11 @@ struct AttentionSizes {
   float scale() const { return 1 / std::sqrt(static_cast<float>(head_dim)); }
 };
 
+/// With tiles in local memory: for GPUs. False where a tile does not fit the device.
+bool attention_by_tiles(Context& context, const AttentionSizes& s, const Tensor& qkv, const Tensor& out, const Tensor* lse);
+bool attention_backward_by_tiles(Context& context, const AttentionSizes& s, const Tensor& dout, const Tensor& qkv, const Tensor& out, const Tensor& lse,
+                                 const Tensor& dqkv);
+
 /// Through products of whole matrices of scores, some pairs of example and head at a time: for CPUs, and where a tile does not fit a device.
 void attention_by_products(Context& context, const AttentionSizes& s, const Tensor& qkv, const Tensor& out, const Tensor* lse);
 void attention_backward_by_products(Context& context, const AttentionSizes& s, const Tensor& dout, const Tensor& qkv, const Tensor& out, const Tensor& lse,

@@ -7,7 +7,10 @@ namespace {
 
 void attention_backward(const Tensor& dout, const Tensor& qkv, const Tensor& out, const Tensor& lse, int heads, bool causal, Tensor& dqkv) {
   if (out.elements() == 0) return;
-  attention_backward_by_products(context_of(qkv), AttentionSizes(qkv, heads, causal), dout, qkv, out, lse, dqkv);
+  Context& context = context_of(qkv);
+  const AttentionSizes sizes(qkv, heads, causal);
+  if (context.cpu || !attention_backward_by_tiles(context, sizes, dout, qkv, out, lse, dqkv))
+    attention_backward_by_products(context, sizes, dout, qkv, out, lse, dqkv);
 }
 
 }  // namespace

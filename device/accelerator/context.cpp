@@ -3,16 +3,28 @@
 #include <algorithm>
 #include <array>
 #include <atomic>
+#include <cstdlib>
 
 #include "device/accelerator/check.h"
 #include "device/accelerator/programs.h"
 #include "device/backend.h"
+#include "device/errors.h"
 
 namespace trm::accelerator {
 namespace {
 
 constexpr int most_devices = 64;
 std::array<std::atomic<Context*>, most_devices> contexts{};
+
+/// True for CPUs; TRM_ACCELERATOR_KERNELS=vectors or tiles decides otherwise, for tests and comparisons.
+bool takes_vector_kernels(cl_device_id id) {
+  if (const char* set = std::getenv("TRM_ACCELERATOR_KERNELS"); set && *set) {
+    const std::string kernels(set);
+    if (kernels != "vectors" && kernels != "tiles") throw DeviceError("TRM_ACCELERATOR_KERNELS=" + kernels + ": expected vectors (for CPUs) or tiles (for GPUs)");
+    return kernels == "vectors";
+  }
+  return device_value<cl_device_type>(id, CL_DEVICE_TYPE) & CL_DEVICE_TYPE_CPU;
+}
 
 }  // namespace
 
@@ -28,7 +40,7 @@ std::string device_text(cl_device_id device, cl_device_info what) {
 Context::Context(int number, cl_platform_id owner, cl_device_id id) : index(number), platform(owner), device(id) {
   name = device_text(id, CL_DEVICE_NAME);
   driver = device_text(id, CL_DRIVER_VERSION);
-  cpu = device_value<cl_device_type>(id, CL_DEVICE_TYPE) & CL_DEVICE_TYPE_CPU;
+  cpu = takes_vector_kernels(id);
   unified = device_value<cl_bool>(id, CL_DEVICE_HOST_UNIFIED_MEMORY);
   units = std::max(1u, device_value<cl_uint>(id, CL_DEVICE_MAX_COMPUTE_UNITS));
   vector_width = device_value<cl_uint>(id, CL_DEVICE_NATIVE_VECTOR_WIDTH_FLOAT);

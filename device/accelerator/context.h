@@ -19,7 +19,7 @@ struct Context {
   cl_context context = nullptr;
   cl_command_queue queue = nullptr;
   std::string name, driver;       // as OpenCL tells them
-  bool cpu = false;               // cores with vector registers instead of groups with local memory
+  bool cpu = false;               // takes the kernels for vector registers, not those for groups with local memory; TRM_ACCELERATOR_KERNELS decides otherwise
   bool unified = false;           // the host's memory is the device's
   unsigned units = 1;             // compute units
   unsigned vector_width = 4;      // floats of a vector register
