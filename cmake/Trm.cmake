@@ -4,6 +4,10 @@ include(GNUInstallDirs)
 add_library(trm_flags INTERFACE)
 target_compile_options(trm_flags INTERFACE -Wall -Wextra -Wpedantic $<$<COMPILE_LANGUAGE:CXX>:-Wno-psabi>)
 
+if(CMAKE_SYSTEM_NAME STREQUAL "Linux")
+  add_link_options(LINKER:--disable-new-dtags)  # an RPATH also finds the libraries of libraries (scripts/package.sh)
+endif()
+
 option(TRM_ASAN "Build with address and undefined-behaviour sanitizers" OFF)
 if(TRM_ASAN)
   add_compile_options(-fsanitize=address,undefined -fno-omit-frame-pointer)

@@ -16,20 +16,26 @@ struct RowPart {
   float top = -INFINITY, sum = 0;
   int32_t best = INT32_MAX;
 
-  template <LossKind kind>
-  __device__ __forceinline__ void take(float x, int32_t index) {
-    if constexpr (kind == LossKind::softmax) {
-      if (x > top) {
-        sum = sum * __expf(top - x) + 1.0f;
-      } else {
-        sum += x == top ? 1.0f : __expf(x - top);
-      }
-    } else {
-      sum += stable(x);
+  /// Takes N logits at index, index + 1, ...; the largest so far seldom changes.
+  template <LossKind kind, int N>
+  __device__ __forceinline__ void take(const float (&x)[N], int32_t index) {
+    float highest = x[0];
+#pragma unroll
+    for (int j = 1; j < N; ++j) highest = fmaxf(highest, x[j]);
+    if (highest > top || best == INT32_MAX) {
+      int32_t at = index;
+#pragma unroll
+      for (int j = N - 1; j >= 0; --j)
+        if (x[j] == highest) at = index + j;
+      if constexpr (kind == LossKind::softmax)
+        if (best != INT32_MAX && highest > -INFINITY) sum *= __expf(top - highest);
+      best = at;
+      top = highest;
     }
-    if (x > top || best == INT32_MAX) {
-      best = index;
-      top = x;
+#pragma unroll
+    for (int j = 0; j < N; ++j) {
+      if constexpr (kind == LossKind::softmax) sum += x[j] == top ? 1.0f : __expf(x[j] - top);
+      else sum += stable(x[j]);
     }
   }
   template <LossKind kind>
@@ -58,11 +64,7 @@ __device__ __forceinline__ RowPart join_group(RowPart part, RowPart* shared) {
     other.top = __shfl_xor_sync(all_lanes, part.top, step);
     other.sum = __shfl_xor_sync(all_lanes, part.sum, step);
     other.best = __shfl_xor_sync(all_lanes, part.best, step);
-    // both lanes join in the same order, so that they hold the same bits
-    const bool first = (threadIdx.x & step) == 0;
-    RowPart low = first ? part : other;
-    low.join<kind>(first ? other : part);
-    part = low;
+    part.join<kind>(other);  // symmetric: both lanes hold the same bits
   }
   if constexpr (threads > warp_size) {
     __syncthreads();
@@ -81,12 +83,18 @@ __device__ __forceinline__ RowPart read_row(const T* row, int64_t V, RowPart* sh
   RowPart part;
   const int64_t packs = V / N;
   const int lane = static_cast<int>(threadIdx.x % threads);
+#pragma unroll 4
   for (int64_t i = lane; i < packs; i += threads) {
     const auto x = reinterpret_cast<const Pack<T, N>*>(row)[i];
+    float values[N];
 #pragma unroll
-    for (int j = 0; j < N; ++j) part.take<kind>(to_float(x.v[j]), static_cast<int32_t>(i * N + j));
+    for (int j = 0; j < N; ++j) values[j] = to_float(x.v[j]);
+    part.take<kind>(values, static_cast<int32_t>(i * N));
   }
-  for (int64_t i = packs * N + lane; i < V; i += threads) part.take<kind>(to_float(row[i]), static_cast<int32_t>(i));
+  for (int64_t i = packs * N + lane; i < V; i += threads) {
+    const float value[1] = {to_float(row[i])};
+    part.take<kind>(value, static_cast<int32_t>(i));
+  }
   return join_group<kind, threads>(part, shared);
 }
 
@@ -107,20 +115,31 @@ template <LossKind kind, int threads, class T, int N>
 __device__ __forceinline__ void write_gradient(T* row, int64_t V, int32_t label, float normalizer, float scale) {
   const bool valid = label >= 0 && label < V;
   const float inverse = 1.0f / normalizer;
-  const auto gradient = [&](float x, int64_t index) {
+  const auto gradient = [&](float x) {
     if (!valid) return 0.0f;
-    if constexpr (kind == LossKind::softmax) return scale * (index == label ? expm1f(x - normalizer) : __expf(x - normalizer));
-    else return scale * (index == label ? stable_slope(x) * (inverse - 1.0f / stable(x)) : stable_slope(x) * inverse);
+    return kind == LossKind::softmax ? scale * __expf(x - normalizer) : scale * (stable_slope(x) * inverse);
   };
-  const int64_t packs = V / N;
-  const int lane = static_cast<int>(threadIdx.x % threads);
-  for (int64_t i = lane; i < packs; i += threads) {
+  const auto at_label = [&](float x) {
+    return kind == LossKind::softmax ? scale * expm1f(x - normalizer) : scale * (stable_slope(x) * (inverse - 1.0f / stable(x)));
+  };
+  const int packs = static_cast<int>(V / N), lane = static_cast<int>(threadIdx.x % threads), label_pack = valid ? label / N : -1;
+#pragma unroll 4
+  for (int i = lane; i < packs; i += threads) {
     auto x = reinterpret_cast<Pack<T, N>*>(row)[i];
+    const Pack<T, N> logits = x;
 #pragma unroll
-    for (int j = 0; j < N; ++j) x.v[j] = from_float<T>(gradient(to_float(x.v[j]), i * N + j));
+    for (int j = 0; j < N; ++j) x.v[j] = from_float<T>(gradient(to_float(x.v[j])));
+    if (i == label_pack) {
+#pragma unroll
+      for (int j = 0; j < N; ++j)
+        if (i * N + j == label) x.v[j] = from_float<T>(at_label(to_float(logits.v[j])));
+    }
     reinterpret_cast<Pack<T, N>*>(row)[i] = x;
   }
-  for (int64_t i = packs * N + lane; i < V; i += threads) row[i] = from_float<T>(gradient(to_float(row[i]), i));
+  for (int64_t i = int64_t{packs} * N + lane; i < V; i += threads) {
+    const float x = to_float(row[i]);
+    row[i] = from_float<T>(i == label ? at_label(x) : gradient(x));
+  }
 }
 
 /// Rows of logits in memory; row r of a chunk that begins at `first` belongs to example (first + r) / S.

@@ -9,13 +9,13 @@ namespace {
 
 constexpr int threads = 256, tile = 32;
 
-/// to[r, c] = from[source row of r, c], zero behind `columns`. interleaved: 8 gate rows, 8 up rows, ...
-__global__ void copy_rows_kernel(const __nv_bfloat16* from, __nv_bfloat16* to, int64_t rows, int64_t columns, int64_t ld, bool interleaved) {
-  const int64_t n = rows * ld;
+/// to [to_rows, ld]: to[r, c] = from[source row of r, c], zero behind `columns` and `rows`. interleaved: 8 gate rows, 8 up rows, ...
+__global__ void copy_rows_kernel(const __nv_bfloat16* from, __nv_bfloat16* to, int64_t rows, int64_t columns, int64_t to_rows, int64_t ld, bool interleaved) {
+  const int64_t n = to_rows * ld;
   for (int64_t i = int64_t{blockIdx.x} * threads + threadIdx.x; i < n; i += int64_t{gridDim.x} * threads) {
     const int64_t r = i / ld, c = i % ld;
     const int64_t source = interleaved ? r / 16 * 8 + r % 8 + (r % 16 < 8 ? 0 : rows / 2) : r;
-    to[i] = c < columns ? from[source * columns + c] : __nv_bfloat16(0.0f);
+    to[i] = c < columns && r < rows ? from[source * columns + c] : __nv_bfloat16(0.0f);
   }
 }
 
@@ -35,12 +35,12 @@ void pack_weight(const Tensor& value, Tensor& packed, Tensor& packed_backward, b
   const auto forward = forward_layout(context, out, in, value.dtype(), token);
   const auto backward = backward_layout(context, out, in, value.dtype(), token);
   const auto* from = elements<__nv_bfloat16>(value);
-  const auto copy_rows = [&](size_t offset, int64_t ld, bool interleaved) {
+  const auto copy_rows = [&](size_t offset, int64_t rows, int64_t ld, bool interleaved) {
     auto* to = reinterpret_cast<__nv_bfloat16*>(elements<char>(packed) + offset);
-    copy_rows_kernel<<<blocks_for(out * ld, threads, 8 * context.multiprocessors), threads, 0, context.stream>>>(from, to, out, in, ld, interleaved);
+    copy_rows_kernel<<<blocks_for(rows * ld, threads, 8 * context.multiprocessors), threads, 0, context.stream>>>(from, to, out, in, rows, ld, interleaved);
   };
-  if (forward.has_padded) copy_rows(forward.padded, forward.padded_ld, false);
-  if (forward.has_interleaved) copy_rows(forward.interleaved, forward.interleaved_ld, true);
+  if (forward.has_padded) copy_rows(forward.padded, token ? out : (out + 7) / 8 * 8, forward.padded_ld, false);
+  if (forward.has_interleaved) copy_rows(forward.interleaved, out, forward.interleaved_ld, true);
   if (backward.has_transposed) {
     auto* to = reinterpret_cast<__nv_bfloat16*>(elements<char>(packed_backward) + backward.transposed);
     const dim3 blocks(blocks_for(in, tile), blocks_for(out, tile));

@@ -127,11 +127,11 @@ void for_packs(const Tensor& a, const Tensor& b, const Tensor& c, int64_t D, F&&
   });
 }
 
-/// Packs of two columns where they may be: enough for whole sectors, and little shared memory.
+/// Packs of 16 bytes where there are columns enough for them.
 template <class F>
 void for_column_packs(const Tensor& a, int64_t D, F&& run) {
   for_activation(a, [&]<class T>() {
-    if (D % 2 == 0 && aligned16(a)) run.template operator()<T, 2>();
+    if (D % pack_size<T> == 0 && D >= 256 && aligned16(a)) run.template operator()<T, pack_size<T>>();
     else run.template operator()<T, 1>();
   });
 }
