@@ -71,6 +71,7 @@ void OpBase::enter_fallback(Device device, const std::string& reason) const {
   if (!settings.fallback || (!settings.fallback_only.empty() && !contains(settings.fallback_only, name_)))
     throw DeviceError(std::string(name_) + " cannot run on " + to_string(device) + " (" + reason +
                       ") and falling back to the cpu is off; unset TRM_FALLBACK or use another device");
+  platform_of(DeviceKind::cpu);  // registers the kernels that the call goes to
   fallen_back.fetch_add(1, std::memory_order_relaxed);
   static std::mutex mutex;
   static std::set<std::pair<std::string, std::string>> warned;
