@@ -208,6 +208,20 @@ TEST_P(AttentionCached, PiecesMatchCausalAttention) {
   }
 }
 
+TEST_P(AttentionCached, PositionsOutsideOfTheWindowAreRefusedOnTheCpu) {
+  if (device().kind != DeviceKind::cpu) GTEST_SKIP() << "other devices do not look at the position";
+  Tensor k = tensor(random(40, 1), {10, 4}), v = tensor(random(40, 2), {10, 4});
+  const Tensor qkv = tensor(random(24, 3), {2, 12});
+  for (const int32_t position : {9, -1, 2000000000})
+    EXPECT_THROW(ops::attention_cached(qkv, Tensor::from(std::vector<int32_t>{position}, {1}, device()), 2, k, v),
+                 DeviceError);
+  EXPECT_NO_THROW(ops::attention_cached(qkv, Tensor::from(std::vector<int32_t>{8}, {1}, device()), 2, k, v));
+  const auto tables = ops::make_rope_tables(10, 2, 10000.0, device());
+  Tensor rotated = tensor(random(24, 3), {1, 2, 12});
+  const Tensor beyond = Tensor::from(std::vector<int32_t>{9}, {1}, device());
+  EXPECT_THROW(ops::rope(rotated, tables, 2, &beyond), DeviceError);
+}
+
 TRM_OP_SUITE(Attention);
 TRM_OP_SUITE(Rope);
 TRM_OP_SUITE(AttentionCached);
