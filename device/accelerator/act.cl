@@ -1,6 +1,6 @@
 // positions [B] = prefix + the last column of tokens [B, S] that is not pad_id
-kernel void last_positions(TENSOR(const int, tokens), const int pad_id, const int prefix, TENSOR(int, positions), const long B, const long S,
-                           local float *scratch) {
+kernel void last_positions(TENSOR(const int, tokens), const int pad_id, const int prefix, TENSOR(int, positions),
+                           const long B, const long S, local float* scratch) {
   OPEN(const int, tokens);
   OPEN(int, positions);
   const long b = ROW;
@@ -16,7 +16,8 @@ kernel void last_positions(TENSOR(const int, tokens), const int pad_id, const in
 uint4 philox(ulong key, uint4 c) {
   uint k0 = (uint)key, k1 = (uint)(key >> 32);
   for (int round = 0; round < 10; ++round) {
-    const uint low0 = 0xD2511F53u * c.x, high0 = mul_hi(0xD2511F53u, c.x), low1 = 0xCD9E8D57u * c.z, high1 = mul_hi(0xCD9E8D57u, c.z);
+    const uint low0 = 0xD2511F53u * c.x, high0 = mul_hi(0xD2511F53u, c.x), low1 = 0xCD9E8D57u * c.z,
+               high1 = mul_hi(0xCD9E8D57u, c.z);
     c = (uint4)(high1 ^ c.y ^ k0, low1, high0 ^ c.w ^ k1, low0);
     k0 += 0x9E3779B9u;
     k1 += 0xBB67AE85u;
@@ -24,10 +25,11 @@ uint4 philox(ulong key, uint4 c) {
   return c;
 }
 
-// early: rows may halt before the last step, and draw the step from which they may. counters: long, the random step at `random_step`.
-kernel void act_halt(TENSOR(const float, q), TENSOR(const long, counters), TENSOR(int, steps), TENSOR(uchar, halted), const long B,
-                     const int halt_max_steps, const int early, const int compare_with_continue, const float exploration_prob, const ulong seed,
-                     const uint purpose, const int random_step) {
+// early: rows may halt before the last step, and draw the step from which they may. counters: long, the random step at
+// `random_step`.
+kernel void act_halt(TENSOR(const float, q), TENSOR(const long, counters), TENSOR(int, steps), TENSOR(uchar, halted),
+                     const long B, const int halt_max_steps, const int early, const int compare_with_continue,
+                     const float exploration_prob, const ulong seed, const uint purpose, const int random_step) {
   OPEN(const float, q);
   OPEN(const long, counters);
   OPEN(int, steps);
@@ -53,7 +55,8 @@ kernel void advance(TENSOR(long, counters), const int which) {
   if (get_global_id(0) == 0) ++counters[which];
 }
 
-kernel void q_continue_target(TENSOR(const float, next_q), TENSOR(const int, steps), const int halt_max_steps, TENSOR(float, target), const long B) {
+kernel void q_continue_target(TENSOR(const float, next_q), TENSOR(const int, steps), const int halt_max_steps,
+                              TENSOR(float, target), const long B) {
   OPEN(const float, next_q);
   OPEN(const int, steps);
   OPEN(float, target);

@@ -1,14 +1,15 @@
-// Losses of the q head and the metrics: the lanes of a row find what an example adds, then a group a metric sums the examples in a fixed order.
-// Definitions: the slots of device/op_types.h.
-// -t log σ(x) - (1 - t) log(1 - σ(x)) without overflow; its derivative is σ(x) - t.
+// Losses of the q head and the metrics: the lanes of a row find what an example adds, then a group a metric sums the
+// examples in a fixed order. Definitions: the slots of device/op_types.h. -t log σ(x) - (1 - t) log(1 - σ(x)) without
+// overflow; its derivative is σ(x) - t.
 float binary_cross_entropy(float x, float t) { return fmax(x, 0.0f) - x * t + log1p(exp(-fabs(x))); }
 // σ(x) - t, without cancellation for t 0 or 1
 float sigmoid_minus(float x, float t) { return t == 1 ? -1 / (1 + exp(x)) : 1 / (1 + exp(-x)) - t; }
 
 // rows [B, METRICS]; target [B] or null
-kernel void act_loss_rows(TENSOR(const float, q), TENSOR(const float, target), TENSOR(const float, loss), TENSOR(const int, preds), TENSOR(const int, labels),
-                          TENSOR(const int, counts), TENSOR(const int, steps), TENSOR(const uchar, halted), const float grad_scale, TENSOR(float, dq),
-                          TENSOR(float, rows), const long B, const long S, local float *scratch) {
+kernel void act_loss_rows(TENSOR(const float, q), TENSOR(const float, target), TENSOR(const float, loss),
+                          TENSOR(const int, preds), TENSOR(const int, labels), TENSOR(const int, counts),
+                          TENSOR(const int, steps), TENSOR(const uchar, halted), const float grad_scale,
+                          TENSOR(float, dq), TENSOR(float, rows), const long B, const long S, local float* scratch) {
   OPEN(const float, q);
   OPEN(const float, target);
   OPEN(const float, loss);
@@ -32,7 +33,7 @@ kernel void act_loss_rows(TENSOR(const float, q), TENSOR(const float, target), T
   if (b >= B || LANE != 0) return;
   const int count = counts[b];
   const float right = matches == count, stop = q[2 * b], go_on = q[2 * b + 1];
-  global float *to = rows + b * METRICS;
+  global float* to = rows + b * METRICS;
   for (int i = 0; i < METRICS; ++i) to[i] = 0;
   dq[2 * b] = 0.5f * grad_scale * sigmoid_minus(stop, right);
   dq[2 * b + 1] = target ? 0.5f * grad_scale * sigmoid_minus(go_on, target[b]) : 0;
@@ -51,7 +52,7 @@ kernel void act_loss_rows(TENSOR(const float, q), TENSOR(const float, target), T
   to[STEPS] = steps[b];
 }
 
-kernel void sum_metrics(TENSOR(const float, rows), TENSOR(float, metrics), const long B, local float *scratch) {
+kernel void sum_metrics(TENSOR(const float, rows), TENSOR(float, metrics), const long B, local float* scratch) {
   OPEN(const float, rows);
   OPEN(float, metrics);
   const long metric = ROW;

@@ -24,7 +24,8 @@ kernel void add(TENSOR(const float, a), TENSOR(const float, b), TENSOR(float, ou
   OPEN(float, out);
   FOR_EACH(i, n) out[i] = a[i] + b[i];
 }
-kernel void add3(TENSOR(const float, a), TENSOR(const float, b), TENSOR(const float, c), TENSOR(float, out), const long n) {
+kernel void add3(TENSOR(const float, a), TENSOR(const float, b), TENSOR(const float, c), TENSOR(float, out),
+                 const long n) {
   OPEN(const float, a);
   OPEN(const float, b);
   OPEN(const float, c);

@@ -10,7 +10,8 @@ void attention(const Tensor& qkv, int heads, bool causal, Tensor& out, Tensor* l
   if (out.elements() == 0) return;
   Context& context = context_of(qkv);
   const AttentionSizes sizes(qkv, heads, causal);
-  if (context.cpu || !attention_by_tiles(context, sizes, qkv, out, lse)) attention_by_products(context, sizes, qkv, out, lse);
+  if (context.cpu || !attention_by_tiles(context, sizes, qkv, out, lse))
+    attention_by_products(context, sizes, qkv, out, lse);
 }
 
 }  // namespace

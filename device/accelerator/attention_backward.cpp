@@ -5,7 +5,8 @@
 namespace trm::accelerator {
 namespace {
 
-void attention_backward(const Tensor& dout, const Tensor& qkv, const Tensor& out, const Tensor& lse, int heads, bool causal, Tensor& dqkv) {
+void attention_backward(const Tensor& dout, const Tensor& qkv, const Tensor& out, const Tensor& lse, int heads,
+                        bool causal, Tensor& dqkv) {
   if (out.elements() == 0) return;
   Context& context = context_of(qkv);
   const AttentionSizes sizes(qkv, heads, causal);

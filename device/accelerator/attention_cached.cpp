@@ -5,17 +5,20 @@
 namespace trm::accelerator {
 namespace {
 
-void attention_cached(const Tensor& qkv, const Tensor& position, int heads, Tensor& k_cache, Tensor& v_cache, Tensor& out) {
+void attention_cached(const Tensor& qkv, const Tensor& position, int heads, Tensor& k_cache, Tensor& v_cache,
+                      Tensor& out) {
   const char* op = "attention_cached";
   const int64_t T = qkv.size(0), inner = qkv.size(1) / 3, S = k_cache.size(0), head_dim = inner / heads;
   if (qkv.elements() == 0) return;
   Context& context = context_of(qkv);
-  const Kernel &append = context.programs->kernel(attention_cached_cl, "append"), &attend = context.programs->kernel(attention_cached_cl, "attend_cached");
+  const Kernel &append = context.programs->kernel(attention_cached_cl, "append"),
+               &attend = context.programs->kernel(attention_cached_cl, "attend_cached");
   launch(context, op, append, over_elements(context, append, T * inner), qkv, position, k_cache, v_cache, T, inner, S);
   const size_t items = group_items(attend, context.cpu ? 32 : 128);
   const float scale = 1 / std::sqrt(static_cast<float>(head_dim));
-  launch(context, op, attend, {{static_cast<size_t>(T), static_cast<size_t>(heads), 1}, {items, 1, 1}}, qkv, position, k_cache, v_cache, out, head_dim, inner, S,
-         scale, LocalFloats{items}, LocalFloats{items}, LocalFloats{static_cast<size_t>(head_dim)});
+  launch(context, op, attend, {{static_cast<size_t>(T), static_cast<size_t>(heads), 1}, {items, 1, 1}}, qkv, position,
+         k_cache, v_cache, out, head_dim, inner, S, scale, LocalFloats{items}, LocalFloats{items},
+         LocalFloats{static_cast<size_t>(head_dim)});
 }
 
 }  // namespace

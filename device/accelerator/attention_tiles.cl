@@ -1,17 +1,19 @@
-// Attention with tiles in local memory, scores never in memory (Dao et al., "FlashAttention", arXiv 2205.14135): a group of SIDE x SIDE items takes BLOCK = 2 SIDE
-// queries (or keys) of a head. Item (x, y) owns rows y, y + SIDE and columns x, x + SIDE, ... of every tile.
-// Definitions: HEAD_DIM, SIDE.
+// Attention with tiles in local memory, scores never in memory (Dao et al., "FlashAttention", arXiv 2205.14135): a
+// group of SIDE x SIDE items takes BLOCK = 2 SIDE queries (or keys) of a head. Item (x, y) owns rows y, y + SIDE and
+// columns x, x + SIDE, ... of every tile. Definitions: HEAD_DIM, SIDE.
 #define BLOCK (2 * SIDE)
 #define COLUMNS ((HEAD_DIM + SIDE - 1) / SIDE)
 #define ROW_LENGTH (HEAD_DIM + 1)
 
 #define PARAMETERS const int N, const int heads, const int causal, const float scale
-#define PLACE                                                                                                                    \
-  const int x = get_local_id(0), y = get_local_id(1), blocks = (N + BLOCK - 1) / BLOCK, start = get_group_id(0) % blocks * BLOCK; \
-  const long pair = get_group_id(0) / blocks, inner = (long)heads * HEAD_DIM, head = pair % heads * HEAD_DIM, example = pair / heads * N;
+#define PLACE                                                                                                 \
+  const int x = get_local_id(0), y = get_local_id(1), blocks = (N + BLOCK - 1) / BLOCK,                       \
+            start = get_group_id(0) % blocks * BLOCK;                                                         \
+  const long pair = get_group_id(0) / blocks, inner = (long)heads * HEAD_DIM, head = pair % heads * HEAD_DIM, \
+             example = pair / heads * N;
 
 // tile [BLOCK][ROW_LENGTH] = rows first ... of a matrix whose rows are `stride` apart; zero behind row N
-void load_tile(local float *tile, global const float *from, const long stride, const int first, const int N) {
+void load_tile(local float* tile, global const float* from, const long stride, const int first, const int N) {
   const int item = get_local_id(1) * SIDE + get_local_id(0);
   for (int e = item; e < BLOCK * HEAD_DIM; e += SIDE * SIDE) {
     const int row = e / HEAD_DIM, d = e % HEAD_DIM;
@@ -20,7 +22,7 @@ void load_tile(local float *tile, global const float *from, const long stride, c
 }
 
 // result[i][j] = row y + i SIDE of a · row x + j SIDE of b
-void dots(local const float *a, local const float *b, float result[2][2]) {
+void dots(local const float* a, local const float* b, float result[2][2]) {
   local const float *a0 = a + get_local_id(1) * ROW_LENGTH, *a1 = a0 + SIDE * ROW_LENGTH;
   local const float *b0 = b + get_local_id(0) * ROW_LENGTH, *b1 = b0 + SIDE * ROW_LENGTH;
   float sum00 = 0, sum01 = 0, sum10 = 0, sum11 = 0;
@@ -38,7 +40,7 @@ void dots(local const float *a, local const float *b, float result[2][2]) {
 }
 
 // sums[i][c] += Σ_j weights[y + i SIDE][j] · tile[j][x + c SIDE]
-void add_weighted(local const float *weights, local const float *tile, float sums[2][COLUMNS]) {
+void add_weighted(local const float* weights, local const float* tile, float sums[2][COLUMNS]) {
   const int x = get_local_id(0);
   local const float *first = weights + get_local_id(1) * (BLOCK + 1), *second = first + SIDE * (BLOCK + 1);
   for (int j = 0; j < BLOCK; ++j) {
@@ -58,7 +60,8 @@ void clear(float sums[2][COLUMNS]) {
     for (int c = 0; c < COLUMNS; ++c) sums[i][c] = 0;
 }
 
-void store(global float *to, const long stride, const int first, const int N, float sums[2][COLUMNS], const float scale0, const float scale1) {
+void store(global float* to, const long stride, const int first, const int N, float sums[2][COLUMNS],
+           const float scale0, const float scale1) {
   for (int i = 0; i < 2; ++i) {
     const int row = first + get_local_id(1) + i * SIDE;
     for (int c = 0; c < COLUMNS; ++c) {
@@ -68,8 +71,9 @@ void store(global float *to, const long stride, const int first, const int N, fl
   }
 }
 
-kernel __attribute__((reqd_work_group_size(SIDE, SIDE, 1))) void attention_tiles(TENSOR(const float, qkv), TENSOR(float, out), TENSOR(float, lse),
-                                                                                PARAMETERS) {
+kernel __attribute__((reqd_work_group_size(SIDE, SIDE, 1))) void attention_tiles(TENSOR(const float, qkv),
+                                                                                 TENSOR(float, out), TENSOR(float, lse),
+                                                                                 PARAMETERS) {
   local float q[BLOCK * ROW_LENGTH], kv[BLOCK * ROW_LENGTH], weights[BLOCK * (BLOCK + 1)];
   OPEN(const float, qkv);
   OPEN(float, out);
@@ -121,7 +125,8 @@ kernel __attribute__((reqd_work_group_size(SIDE, SIDE, 1))) void attention_tiles
 }
 
 // delta [pairs, N] = Σ dout ∘ out of a head; an item a row
-kernel void attention_delta(TENSOR(const float, dout), TENSOR(const float, out), TENSOR(float, delta), const long rows, const int N, const int heads) {
+kernel void attention_delta(TENSOR(const float, dout), TENSOR(const float, out), TENSOR(float, delta), const long rows,
+                            const int N, const int heads) {
   OPEN(const float, dout);
   OPEN(const float, out);
   OPEN(float, delta);
@@ -134,9 +139,9 @@ kernel void attention_delta(TENSOR(const float, dout), TENSOR(const float, out),
 }
 
 // dq[n] = scale Σ_j ds_nj k_j, ds = p (dout·v - delta), p = exp(scale q·k - lse)
-kernel __attribute__((reqd_work_group_size(SIDE, SIDE, 1))) void attention_query_gradient(TENSOR(const float, dout), TENSOR(const float, qkv),
-                                                                                         TENSOR(const float, lse), TENSOR(const float, delta),
-                                                                                         TENSOR(float, dqkv), PARAMETERS) {
+kernel __attribute__((reqd_work_group_size(SIDE, SIDE, 1))) void attention_query_gradient(
+    TENSOR(const float, dout), TENSOR(const float, qkv), TENSOR(const float, lse), TENSOR(const float, delta),
+    TENSOR(float, dqkv), PARAMETERS) {
   local float q[BLOCK * ROW_LENGTH], g[BLOCK * ROW_LENGTH], kv[BLOCK * ROW_LENGTH], weights[BLOCK * (BLOCK + 1)];
   OPEN(const float, dout);
   OPEN(const float, qkv);
@@ -170,7 +175,8 @@ kernel __attribute__((reqd_work_group_size(SIDE, SIDE, 1))) void attention_query
       for (int j = 0; j < 2; ++j) {
         const int row = start + y + i * SIDE, key = first + x + j * SIDE;
         const bool seen = key < N && (!causal || key <= row);
-        weights[(y + i * SIDE) * (BLOCK + 1) + x + j * SIDE] = seen ? exp(s[i][j] * scale - normalizer[i]) * (dp[i][j] - difference[i]) : 0;
+        weights[(y + i * SIDE) * (BLOCK + 1) + x + j * SIDE] =
+            seen ? exp(s[i][j] * scale - normalizer[i]) * (dp[i][j] - difference[i]) : 0;
       }
     barrier(CLK_LOCAL_MEM_FENCE);
     add_weighted(weights, kv, sums);
@@ -179,9 +185,9 @@ kernel __attribute__((reqd_work_group_size(SIDE, SIDE, 1))) void attention_query
 }
 
 // dk[n] = scale Σ_i ds_in q_i, dv[n] = Σ_i p_in dout_i
-kernel __attribute__((reqd_work_group_size(SIDE, SIDE, 1))) void attention_key_value_gradient(TENSOR(const float, dout), TENSOR(const float, qkv),
-                                                                                             TENSOR(const float, lse), TENSOR(const float, delta),
-                                                                                             TENSOR(float, dqkv), PARAMETERS) {
+kernel __attribute__((reqd_work_group_size(SIDE, SIDE, 1))) void attention_key_value_gradient(
+    TENSOR(const float, dout), TENSOR(const float, qkv), TENSOR(const float, lse), TENSOR(const float, delta),
+    TENSOR(float, dqkv), PARAMETERS) {
   local float k[BLOCK * ROW_LENGTH], v[BLOCK * ROW_LENGTH], other[BLOCK * ROW_LENGTH], weights[BLOCK * (BLOCK + 1)];
   OPEN(const float, dout);
   OPEN(const float, qkv);

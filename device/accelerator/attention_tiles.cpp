@@ -9,7 +9,8 @@ constexpr int64_t widest_head = 256;
 int tile_side(const Context& context, int64_t head_dim, size_t tiles) {
   if (head_dim > widest_head) return 0;
   for (const int side : {16, 8, 4}) {
-    const size_t block = 2 * side, bytes = (tiles * block * static_cast<size_t>(head_dim + 1) + block * (block + 1)) * sizeof(float);
+    const size_t block = 2 * side,
+                 bytes = (tiles * block * static_cast<size_t>(head_dim + 1) + block * (block + 1)) * sizeof(float);
     if (bytes <= context.local_bytes && static_cast<size_t>(side * side) <= context.group_limit) return side;
   }
   return 0;
@@ -28,18 +29,20 @@ Tiles tiles_of(const AttentionSizes& s, int side) {
 
 }  // namespace
 
-bool attention_by_tiles(Context& context, const AttentionSizes& s, const Tensor& qkv, const Tensor& out, const Tensor* lse) {
+bool attention_by_tiles(Context& context, const AttentionSizes& s, const Tensor& qkv, const Tensor& out,
+                        const Tensor* lse) {
   const int side = tile_side(context, s.head_dim, 2);
   if (side == 0) return false;
   const Tiles tiles = tiles_of(s, side);
   const Kernel& kernel = context.programs->kernel(attention_tiles_cl, "attention_tiles", tiles.options);
   if (kernel.group_limit < static_cast<size_t>(side * side)) return false;
-  launch(context, "attention", kernel, tiles.grid, qkv, out, lse, static_cast<int32_t>(s.N), static_cast<int32_t>(s.heads), int32_t{s.causal}, s.scale());
+  launch(context, "attention", kernel, tiles.grid, qkv, out, lse, static_cast<int32_t>(s.N),
+         static_cast<int32_t>(s.heads), int32_t{s.causal}, s.scale());
   return true;
 }
 
-bool attention_backward_by_tiles(Context& context, const AttentionSizes& s, const Tensor& dout, const Tensor& qkv, const Tensor& out, const Tensor& lse,
-                                 const Tensor& dqkv) {
+bool attention_backward_by_tiles(Context& context, const AttentionSizes& s, const Tensor& dout, const Tensor& qkv,
+                                 const Tensor& out, const Tensor& lse, const Tensor& dqkv) {
   const char* op = "attention_backward";
   const int side = tile_side(context, s.head_dim, 3);
   if (side == 0) return false;

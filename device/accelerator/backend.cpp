@@ -18,7 +18,8 @@ class Mapping {
  public:
   Mapping(const Context& context, const Tensor& t, cl_map_flags how) : context_(context), buffer_(buffer_of(t)) {
     cl_int result = CL_SUCCESS;
-    address_ = clEnqueueMapBuffer(context.queue, buffer_, CL_TRUE, how, t.offset(), t.bytes(), 0, nullptr, nullptr, &result);
+    address_ =
+        clEnqueueMapBuffer(context.queue, buffer_, CL_TRUE, how, t.offset(), t.bytes(), 0, nullptr, nullptr, &result);
     check(result, "clEnqueueMapBuffer");
   }
   ~Mapping() { (void)clEnqueueUnmapMemObject(context_.queue, buffer_, address_, 0, nullptr, nullptr); }
@@ -39,7 +40,8 @@ size_t size_of_buffer(cl_mem buffer) {
 
 }  // namespace
 
-OpenClBackend::OpenClBackend(DeviceInfo info, std::unique_ptr<Context> context) : info_(std::move(info)), context_(std::move(context)) {
+OpenClBackend::OpenClBackend(DeviceInfo info, std::unique_ptr<Context> context)
+    : info_(std::move(info)), context_(std::move(context)) {
   register_context(context_.get());
 }
 
@@ -51,17 +53,22 @@ DeviceInfo OpenClBackend::info() const {
 }
 
 void* OpenClBackend::allocate(size_t bytes) {
-  const std::string asked = "out of memory on " + to_string(info_.device) + " (" + info_.name + "): asked for " + mebibytes(bytes) + ", ";
-  const std::string advice = "; lower global_batch_size (raise gradient_accumulation_steps to keep the effective batch)";
+  const std::string asked =
+      "out of memory on " + to_string(info_.device) + " (" + info_.name + "): asked for " + mebibytes(bytes) + ", ";
+  const std::string advice =
+      "; lower global_batch_size (raise gradient_accumulation_steps to keep the effective batch)";
   const size_t used = allocated_;
   if (bytes > context_->allocation_limit)
-    throw OutOfMemory(asked + "and this device gives at most " + mebibytes(context_->allocation_limit) + " at once, of " + mebibytes(context_->memory_bytes) + advice);
+    throw OutOfMemory(asked + "and this device gives at most " + mebibytes(context_->allocation_limit) +
+                      " at once, of " + mebibytes(context_->memory_bytes) + advice);
   // Drivers promise more memory than there is and fail, or swap, later.
-  const std::string left = "free " + mebibytes(context_->memory_bytes > used ? context_->memory_bytes - used : 0) + " of " + mebibytes(context_->memory_bytes);
+  const std::string left = "free " + mebibytes(context_->memory_bytes > used ? context_->memory_bytes - used : 0) +
+                           " of " + mebibytes(context_->memory_bytes);
   if (used + bytes > context_->memory_bytes) throw OutOfMemory(asked + left + advice);
   cl_int result = CL_SUCCESS;
   cl_mem buffer = clCreateBuffer(context_->context, CL_MEM_READ_WRITE, bytes, nullptr, &result);
-  if (result == CL_MEM_OBJECT_ALLOCATION_FAILURE || result == CL_OUT_OF_RESOURCES || result == CL_OUT_OF_HOST_MEMORY || result == CL_INVALID_BUFFER_SIZE)
+  if (result == CL_MEM_OBJECT_ALLOCATION_FAILURE || result == CL_OUT_OF_RESOURCES || result == CL_OUT_OF_HOST_MEMORY ||
+      result == CL_INVALID_BUFFER_SIZE)
     throw OutOfMemory(asked + left + " (" + error_name(result) + ")" + advice);
   check(result, "clCreateBuffer");
   allocated_ += bytes;
@@ -76,14 +83,20 @@ void OpenClBackend::release(void* base) {
 
 void OpenClBackend::copy_from_host(const Tensor& to, const void* from) {
   if (to.bytes() == 0) return;
-  if (context_->unified) std::memcpy(Mapping(*context_, to, CL_MAP_WRITE).address(), from, to.bytes());
-  else TRM_CL(clEnqueueWriteBuffer(context_->queue, buffer_of(to), CL_TRUE, to.offset(), to.bytes(), from, 0, nullptr, nullptr));
+  if (context_->unified)
+    std::memcpy(Mapping(*context_, to, CL_MAP_WRITE).address(), from, to.bytes());
+  else
+    TRM_CL(clEnqueueWriteBuffer(context_->queue, buffer_of(to), CL_TRUE, to.offset(), to.bytes(), from, 0, nullptr,
+                                nullptr));
 }
 
 void OpenClBackend::copy_to_host(void* to, const Tensor& from) {
   if (from.bytes() == 0) return;
-  if (context_->unified) std::memcpy(to, Mapping(*context_, from, CL_MAP_READ).address(), from.bytes());
-  else TRM_CL(clEnqueueReadBuffer(context_->queue, buffer_of(from), CL_TRUE, from.offset(), from.bytes(), to, 0, nullptr, nullptr));
+  if (context_->unified)
+    std::memcpy(to, Mapping(*context_, from, CL_MAP_READ).address(), from.bytes());
+  else
+    TRM_CL(clEnqueueReadBuffer(context_->queue, buffer_of(from), CL_TRUE, from.offset(), from.bytes(), to, 0, nullptr,
+                               nullptr));
 }
 
 void OpenClBackend::copy_within(const Tensor& to, const Tensor& from) {
@@ -91,18 +104,21 @@ void OpenClBackend::copy_within(const Tensor& to, const Tensor& from) {
   if (bytes == 0) return;
   if (to.base() == from.base() && to.offset() < from.offset() + bytes && from.offset() < to.offset() + bytes) {
     if (to.offset() == from.offset()) return;
-    const Tensor between = Tensor::empty(from.shape(), from.dtype(), from.device());  // OpenCL refuses copies that overlap
+    const Tensor between =
+        Tensor::empty(from.shape(), from.dtype(), from.device());  // OpenCL refuses copies that overlap
     copy_within(between, from);
     return copy_within(to, between);
   }
-  TRM_CL(clEnqueueCopyBuffer(context_->queue, buffer_of(from), buffer_of(to), from.offset(), to.offset(), bytes, 0, nullptr, nullptr));
+  TRM_CL(clEnqueueCopyBuffer(context_->queue, buffer_of(from), buffer_of(to), from.offset(), to.offset(), bytes, 0,
+                             nullptr, nullptr));
 }
 
 void OpenClBackend::fill_zero(const Tensor& tensor) {
   if (tensor.bytes() == 0) return;
   const cl_uint zero = 0;
   const size_t pattern = (tensor.offset() | tensor.bytes()) % sizeof(zero) == 0 ? sizeof(zero) : 1;
-  TRM_CL(clEnqueueFillBuffer(context_->queue, buffer_of(tensor), &zero, pattern, tensor.offset(), tensor.bytes(), 0, nullptr, nullptr));
+  TRM_CL(clEnqueueFillBuffer(context_->queue, buffer_of(tensor), &zero, pattern, tensor.offset(), tensor.bytes(), 0,
+                             nullptr, nullptr));
 }
 
 void OpenClBackend::synchronize() { TRM_CL(clFinish(context_->queue)); }
@@ -112,7 +128,8 @@ bool OpenClBackend::supports(DType dtype) const { return dtype != DType::bfloat1
 std::function<void()> OpenClBackend::upload(const Tensor& to, const void* from) {
   if (to.bytes() == 0) return [] {};
   cl_event written = nullptr;
-  TRM_CL(clEnqueueWriteBuffer(context_->queue, buffer_of(to), CL_FALSE, to.offset(), to.bytes(), from, 0, nullptr, &written));
+  TRM_CL(clEnqueueWriteBuffer(context_->queue, buffer_of(to), CL_FALSE, to.offset(), to.bytes(), from, 0, nullptr,
+                              &written));
   TRM_CL(clFlush(context_->queue));
   const std::shared_ptr<_cl_event> event(written, [](cl_event e) { (void)clReleaseEvent(e); });
   return [event] {

@@ -20,7 +20,8 @@ std::array<std::atomic<Context*>, most_devices> contexts{};
 bool takes_vector_kernels(cl_device_id id) {
   if (const char* set = std::getenv("TRM_ACCELERATOR_KERNELS"); set && *set) {
     const std::string kernels(set);
-    if (kernels != "vectors" && kernels != "tiles") throw DeviceError("TRM_ACCELERATOR_KERNELS=" + kernels + ": expected vectors (for CPUs) or tiles (for GPUs)");
+    if (kernels != "vectors" && kernels != "tiles")
+      throw DeviceError("TRM_ACCELERATOR_KERNELS=" + kernels + ": expected vectors (for CPUs) or tiles (for GPUs)");
     return kernels == "vectors";
   }
   return device_value<cl_device_type>(id, CL_DEVICE_TYPE) & CL_DEVICE_TYPE_CPU;
@@ -69,6 +70,8 @@ Context& context_of(int index) {
   return *context;
 }
 
-void register_context(Context* context) { contexts[static_cast<size_t>(context->index)].store(context, std::memory_order_release); }
+void register_context(Context* context) {
+  contexts[static_cast<size_t>(context->index)].store(context, std::memory_order_release);
+}
 
 }  // namespace trm::accelerator

@@ -18,14 +18,15 @@ struct Context {
   cl_device_id device = nullptr;
   cl_context context = nullptr;
   cl_command_queue queue = nullptr;
-  std::string name, driver;       // as OpenCL tells them
-  bool cpu = false;               // takes the kernels for vector registers, not those for groups with local memory; TRM_ACCELERATOR_KERNELS decides otherwise
-  bool unified = false;           // the host's memory is the device's
-  unsigned units = 1;             // compute units
-  unsigned vector_width = 4;      // floats of a vector register
+  std::string name, driver;   // as OpenCL tells them
+  bool cpu = false;           // takes the kernels for vector registers, not those for groups with local memory;
+                              // TRM_ACCELERATOR_KERNELS decides otherwise
+  bool unified = false;       // the host's memory is the device's
+  unsigned units = 1;         // compute units
+  unsigned vector_width = 4;  // floats of a vector register
   size_t group_limit = 1, local_bytes = 0, memory_bytes = 0, allocation_limit = 0;
   std::unique_ptr<Programs> programs;
-  std::mutex launching;           // arguments of a kernel belong to the kernel object, not to the launch
+  std::mutex launching;  // arguments of a kernel belong to the kernel object, not to the launch
 
   Context(int index, cl_platform_id platform, cl_device_id device);
   ~Context();

@@ -10,10 +10,10 @@ struct LossRows {
 };
 
 /// labels, loss, preds and normalizer are those of these rows.
-void loss_of_rows(Context& context, const char* op, const Tensor& logits, const LossRows& r, const Place& labels, LossKind kind, const Place& loss,
-                  const Place& preds, const Tensor& normalizer);
+void loss_of_rows(Context& context, const char* op, const Tensor& logits, const LossRows& r, const Place& labels,
+                  LossKind kind, const Place& loss, const Place& preds, const Tensor& normalizer);
 /// logits become gradients times scale [examples].
-void gradient_of_rows(Context& context, const char* op, const Tensor& logits, const LossRows& r, const Place& labels, const Tensor& normalizer,
-                      const Tensor& scale, LossKind kind);
+void gradient_of_rows(Context& context, const char* op, const Tensor& logits, const LossRows& r, const Place& labels,
+                      const Tensor& normalizer, const Tensor& scale, LossKind kind);
 
 }  // namespace trm::accelerator

@@ -1,6 +1,8 @@
-// out [B, N, D] = scale · (puzzle values (n < P) or table rows [+ positions]); puzzles [B, ndim] and positions [N, D] may be null.
-kernel void input_embedding(TENSOR(const int, tokens), TENSOR(const float, table), TENSOR(const float, puzzles), TENSOR(const float, positions),
-                            const float scale, TENSOR(float, out), const long B, const long N, const long P, const long D, const long V, const long ndim) {
+// out [B, N, D] = scale · (puzzle values (n < P) or table rows [+ positions]); puzzles [B, ndim] and positions [N, D]
+// may be null.
+kernel void input_embedding(TENSOR(const int, tokens), TENSOR(const float, table), TENSOR(const float, puzzles),
+                            TENSOR(const float, positions), const float scale, TENSOR(float, out), const long B,
+                            const long N, const long P, const long D, const long V, const long ndim) {
   OPEN(const int, tokens);
   OPEN(const float, table);
   OPEN(const float, puzzles);

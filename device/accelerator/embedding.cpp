@@ -5,12 +5,14 @@
 namespace trm::accelerator {
 namespace {
 
-void input_embedding(const Tensor& tokens, const Tensor& table, const Tensor* puzzle_rows, const Tensor* positions, float scale, Tensor& out) {
+void input_embedding(const Tensor& tokens, const Tensor& table, const Tensor* puzzle_rows, const Tensor* positions,
+                     float scale, Tensor& out) {
   Context& context = context_of(out);
   const Kernel& kernel = context.programs->kernel(embedding_cl, "input_embedding");
   const int64_t B = out.size(0), N = out.size(1), D = out.size(2);
-  launch(context, "input_embedding", kernel, over_elements(context, kernel, out.elements()), tokens, table, puzzle_rows, positions, scale, out, B, N,
-         N - tokens.size(1), D, table.size(0), puzzle_rows ? puzzle_rows->size(1) : int64_t{0});
+  launch(context, "input_embedding", kernel, over_elements(context, kernel, out.elements()), tokens, table, puzzle_rows,
+         positions, scale, out, B, N, N - tokens.size(1), D, table.size(0),
+         puzzle_rows ? puzzle_rows->size(1) : int64_t{0});
 }
 
 }  // namespace

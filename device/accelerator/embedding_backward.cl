@@ -1,15 +1,17 @@
 // Row of dx [B, N, D] of the i-th token, S = N - P tokens an example.
 #define ROW_OF(i) ((i) / (N - P) * N + P + (i) % (N - P))
 
-// Small vocabularies: a group takes a chunk of tokens and as many columns as it has items, with a table of its own in local memory: an item a column.
-kernel void partial_tables(TENSOR(const float, dx), TENSOR(const int, tokens), TENSOR(float, parts), const long N, const long P, const long D,
-                           const long V, const long tokens_count, const long chunk, local float *sums) {
+// Small vocabularies: a group takes a chunk of tokens and as many columns as it has items, with a table of its own in
+// local memory: an item a column.
+kernel void partial_tables(TENSOR(const float, dx), TENSOR(const int, tokens), TENSOR(float, parts), const long N,
+                           const long P, const long D, const long V, const long tokens_count, const long chunk,
+                           local float* sums) {
   OPEN(const float, dx);
   OPEN(const int, tokens);
   OPEN(float, parts);
   const long columns = get_local_size(0), d = get_group_id(1) * columns + get_local_id(0);
   const long first = get_group_id(0) * chunk, last = min(first + chunk, tokens_count);
-  local float *mine = sums + get_local_id(0);
+  local float* mine = sums + get_local_id(0);
   for (long v = 0; v < V; ++v) mine[v * columns] = 0;
   if (d >= D) return;
   for (long i = first; i < last; ++i) {
@@ -19,7 +21,8 @@ kernel void partial_tables(TENSOR(const float, dx), TENSOR(const int, tokens), T
   for (long v = 0; v < V; ++v) parts[(get_group_id(0) * V + v) * D + d] = mine[v * columns];
 }
 
-kernel void add_tables(TENSOR(const float, parts), const float scale, TENSOR(float, d_table), const long n, const long count) {
+kernel void add_tables(TENSOR(const float, parts), const float scale, TENSOR(float, d_table), const long n,
+                       const long count) {
   OPEN(const float, parts);
   OPEN(float, d_table);
   FOR_EACH(i, n) {
@@ -37,10 +40,11 @@ kernel void count_tokens(TENSOR(const int, tokens), TENSOR(int, counts), const l
 }
 
 // starts [V + 1]: starts[v] = Σ counts before v; one group. sums: an int an item.
-kernel void scan_counts(TENSOR(const int, counts), TENSOR(int, starts), const long V, local int *sums) {
+kernel void scan_counts(TENSOR(const int, counts), TENSOR(int, starts), const long V, local int* sums) {
   OPEN(const int, counts);
   OPEN(int, starts);
-  const long items = get_local_size(0), item = get_local_id(0), each = (V + items - 1) / items, first = min(item * each, V), last = min(first + each, V);
+  const long items = get_local_size(0), item = get_local_id(0), each = (V + items - 1) / items,
+             first = min(item * each, V), last = min(first + each, V);
   int own = 0;
   for (long v = first; v < last; ++v) own += counts[v];
   sums[item] = own;
@@ -55,7 +59,8 @@ kernel void scan_counts(TENSOR(const int, counts), TENSOR(int, starts), const lo
 }
 
 // order[starts[token] + number of equal tokens before i] = i
-kernel void list_tokens(TENSOR(const int, tokens), TENSOR(const int, starts), TENSOR(int, order), const long tokens_count, const long V) {
+kernel void list_tokens(TENSOR(const int, tokens), TENSOR(const int, starts), TENSOR(int, order),
+                        const long tokens_count, const long V) {
   OPEN(const int, tokens);
   OPEN(const int, starts);
   OPEN(int, order);
@@ -68,8 +73,8 @@ kernel void list_tokens(TENSOR(const int, tokens), TENSOR(const int, starts), TE
   }
 }
 
-kernel void add_lists(TENSOR(const float, dx), TENSOR(const int, starts), TENSOR(const int, order), const float scale, TENSOR(float, d_table),
-                      const long N, const long P, const long D) {
+kernel void add_lists(TENSOR(const float, dx), TENSOR(const int, starts), TENSOR(const int, order), const float scale,
+                      TENSOR(float, d_table), const long N, const long P, const long D) {
   OPEN(const float, dx);
   OPEN(const int, starts);
   OPEN(const int, order);
@@ -84,13 +89,15 @@ kernel void add_lists(TENSOR(const float, dx), TENSOR(const int, starts), TENSOR
   }
 }
 
-kernel void puzzle_gradient(TENSOR(const float, dx), const float scale, TENSOR(float, d_puzzles), const long B, const long ND, const long ndim) {
+kernel void puzzle_gradient(TENSOR(const float, dx), const float scale, TENSOR(float, d_puzzles), const long B,
+                            const long ND, const long ndim) {
   OPEN(const float, dx);
   OPEN(float, d_puzzles);
   FOR_EACH(i, B * ndim) d_puzzles[i] = scale * dx[i / ndim * ND + i % ndim];
 }
 
-kernel void position_gradient(TENSOR(const float, dx), const float scale, TENSOR(float, d_positions), const long B, const long ND) {
+kernel void position_gradient(TENSOR(const float, dx), const float scale, TENSOR(float, d_positions), const long B,
+                              const long ND) {
   OPEN(const float, dx);
   OPEN(float, d_positions);
   FOR_EACH(i, ND) {

@@ -1,6 +1,6 @@
 // counts [B] = labels of [B, S] that are not ignored; scale [B] = grad_scale / max(count, 1)
-kernel void label_counts(TENSOR(const int, labels), const float grad_scale, TENSOR(int, counts), TENSOR(float, scale), const long B, const long S,
-                         local float *scratch) {
+kernel void label_counts(TENSOR(const int, labels), const float grad_scale, TENSOR(int, counts), TENSOR(float, scale),
+                         const long B, const long S, local float* scratch) {
   OPEN(const int, labels);
   OPEN(int, counts);
   OPEN(float, scale);

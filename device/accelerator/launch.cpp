@@ -16,8 +16,8 @@ size_t group_items(const Kernel& kernel, size_t wanted) { return std::bit_floor(
 
 void require_items(const Context& context, const Kernel& kernel, size_t items) {
   if (items <= kernel.group_limit) return;
-  throw DeviceError(std::string("accelerator: ") + kernel.name + " needs work-groups of " + std::to_string(items) + " items, and " + context.name +
-                    " allows it " + std::to_string(kernel.group_limit));
+  throw DeviceError(std::string("accelerator: ") + kernel.name + " needs work-groups of " + std::to_string(items) +
+                    " items, and " + context.name + " allows it " + std::to_string(kernel.group_limit));
 }
 
 Grid over_elements(const Context& context, const Kernel& kernel, int64_t n) {
@@ -43,13 +43,16 @@ namespace detail {
 void set_argument(const Kernel& kernel, cl_uint index, size_t bytes, const void* value) {
   const cl_int result = clSetKernelArg(kernel.handle, index, bytes, value);
   if (result != CL_SUCCESS)
-    throw DeviceError(std::string("accelerator: argument ") + std::to_string(index) + " of " + kernel.name + " is refused: " + error_name(result));
+    throw DeviceError(std::string("accelerator: argument ") + std::to_string(index) + " of " + kernel.name +
+                      " is refused: " + error_name(result));
 }
 
 void enqueue(Context& context, const char* op, const Kernel& kernel, const Grid& grid) {
   std::array<size_t, 3> all{};
   for (int i = 0; i < 3; ++i) all[i] = grid.groups[i] * grid.items[i];
-  check(clEnqueueNDRangeKernel(context.queue, kernel.handle, 3, nullptr, all.data(), grid.items.data(), 0, nullptr, nullptr), op);
+  check(clEnqueueNDRangeKernel(context.queue, kernel.handle, 3, nullptr, all.data(), grid.items.data(), 0, nullptr,
+                               nullptr),
+        op);
 }
 
 }  // namespace detail

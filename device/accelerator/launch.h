@@ -1,6 +1,6 @@
 #pragma once
-// Starting kernels: work sizes from what the device allows, and arguments in the order of the kernel's parameters. A Tensor becomes two of them, its buffer
-// and its first element; in the .cl file that is TENSOR(type, name).
+// Starting kernels: work sizes from what the device allows, and arguments in the order of the kernel's parameters. A
+// Tensor becomes two of them, its buffer and its first element; in the .cl file that is TENSOR(type, name).
 #include <array>
 #include <cstdint>
 #include <string>
@@ -45,8 +45,8 @@ void require_items(const Context& context, const Kernel& kernel, size_t items);
 /// An item takes elements i, i + all items, ... of n.
 Grid over_elements(const Context& context, const Kernel& kernel, int64_t n);
 
-/// Rows of `width` elements: `lanes` items (dimension 0, a power of two) share a row, a group holds several rows (dimension 1).
-/// In the .cl file: LANE, LANES, ROW.
+/// Rows of `width` elements: `lanes` items (dimension 0, a power of two) share a row, a group holds several rows
+/// (dimension 1). In the .cl file: LANE, LANES, ROW.
 struct RowGrid {
   Grid grid;
   size_t lanes = 1, rows = 1;
@@ -66,7 +66,8 @@ inline void put_memory(const Kernel& kernel, cl_uint& index, cl_mem buffer, cl_u
 inline void put(const Kernel& kernel, cl_uint& index, const Place& place) {
   if (!place.tensor || !place.tensor->defined()) return put_memory(kernel, index, nullptr, 0);
   const Tensor& t = *place.tensor;
-  put_memory(kernel, index, static_cast<cl_mem>(t.base()), t.offset() / size_of(t.dtype()) + static_cast<cl_ulong>(place.element));
+  put_memory(kernel, index, static_cast<cl_mem>(t.base()),
+             t.offset() / size_of(t.dtype()) + static_cast<cl_ulong>(place.element));
 }
 inline void put(const Kernel& kernel, cl_uint& index, const Bytes& bytes) {
   put_memory(kernel, index, static_cast<cl_mem>(bytes.tensor->base()), bytes.tensor->offset() / bytes.unit);
@@ -77,7 +78,7 @@ inline void put(const Kernel& kernel, cl_uint& index, const LocalFloats& local) 
   set_argument(kernel, index++, (local.count ? local.count : 1) * sizeof(float), nullptr);
 }
 template <class T>
-  requires std::is_arithmetic_v<T>
+requires std::is_arithmetic_v<T>
 void put(const Kernel& kernel, cl_uint& index, const T& value) {
   static_assert(!std::is_same_v<T, bool> && !std::is_same_v<T, double>);
   set_argument(kernel, index++, sizeof(value), &value);

@@ -9,21 +9,26 @@ namespace {
 
 const std::string& slots() {
   static const std::string text = [] {
-    const auto define = [](const char* slot, int value) { return std::string(" -D") + slot + "=" + std::to_string(value); };
-    return define("STEP", Counter::step) + define("ADAM_T", Counter::adam_t) + define("SKIPPED", Counter::skipped) + define("LR", Control::lr) +
-           define("PUZZLE_LR", Control::puzzle_lr) + define("CLIP", Control::clip) + define("GRAD_NORM", Control::grad_norm) +
-           define("APPLY", Control::apply) + define("BIAS1", Control::bias1) + define("BIAS2", Control::bias2);
+    const auto define = [](const char* slot, int value) {
+      return std::string(" -D") + slot + "=" + std::to_string(value);
+    };
+    return define("STEP", Counter::step) + define("ADAM_T", Counter::adam_t) + define("SKIPPED", Counter::skipped) +
+           define("LR", Control::lr) + define("PUZZLE_LR", Control::puzzle_lr) + define("CLIP", Control::clip) +
+           define("GRAD_NORM", Control::grad_norm) + define("APPLY", Control::apply) + define("BIAS1", Control::bias1) +
+           define("BIAS2", Control::bias2);
   }();
   return text;
 }
 
 float log_of(float beta) { return static_cast<float>(std::log(static_cast<double>(beta))); }
 
-void plan_update(const UpdatePlan& plan, const Tensor& square, const Tensor* puzzle_square, Tensor& counters, Tensor& control) {
+void plan_update(const UpdatePlan& plan, const Tensor& square, const Tensor* puzzle_square, Tensor& counters,
+                 Tensor& control) {
   Context& context = context_of(square);
   const Kernel& kernel = context.programs->kernel(plan_update_cl, "plan_update", slots());
-  launch(context, "plan_update", kernel, {}, square, puzzle_square, counters, control, plan.lr, plan.puzzle_lr, plan.min_ratio, plan.warmup_steps,
-         plan.total_steps, plan.grad_clip_norm, log_of(plan.beta1), log_of(plan.beta2), int32_t{plan.frozen});
+  launch(context, "plan_update", kernel, {}, square, puzzle_square, counters, control, plan.lr, plan.puzzle_lr,
+         plan.min_ratio, plan.warmup_steps, plan.total_steps, plan.grad_clip_norm, log_of(plan.beta1),
+         log_of(plan.beta2), int32_t{plan.frozen});
 }
 
 }  // namespace

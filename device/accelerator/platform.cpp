@@ -27,8 +27,13 @@ class OpenClPlatform final : public Platform {
     std::string why_not;
     const auto all = numbered_devices(why_not);
     for (const Found& found : all)
-      if (found.info.device.index == index) return std::make_unique<OpenClBackend>(found.info, std::make_unique<Context>(index, found.platform, found.device));
-    if (!all.empty()) why_not = "there " + std::string(all.size() == 1 ? "is 1 device" : "are " + std::to_string(all.size()) + " devices") + " of this kind, numbered from 0";
+      if (found.info.device.index == index)
+        return std::make_unique<OpenClBackend>(found.info,
+                                               std::make_unique<Context>(index, found.platform, found.device));
+    if (!all.empty())
+      why_not = "there " +
+                std::string(all.size() == 1 ? "is 1 device" : "are " + std::to_string(all.size()) + " devices") +
+                " of this kind, numbered from 0";
     throw DeviceError("device " + to_string(Device{DeviceKind::accelerator, index}) + " cannot be used: " + why_not);
   }
 };

@@ -1,13 +1,14 @@
-// out [m, n] = a b (+ out): a group computes a tile of TILE x TILE, an item WORK x WORK elements of it, over steps of k that pass through local memory.
-// Definitions: SIDE (items of a group along each axis), WORK, A_TRANSPOSED, B_TRANSPOSED.
+// out [m, n] = a b (+ out): a group computes a tile of TILE x TILE, an item WORK x WORK elements of it, over steps of k
+// that pass through local memory. Definitions: SIDE (items of a group along each axis), WORK, A_TRANSPOSED,
+// B_TRANSPOSED.
 #define TILE (SIDE * WORK)
 #define STEP 16
 #define ITEMS (SIDE * SIDE)
 
 kernel __attribute__((reqd_work_group_size(SIDE, SIDE, 1))) void product(
-    TENSOR(const float, a), TENSOR(const float, b), TENSOR(float, out), const int m, const int n, const int k, const int a_ld, const int b_ld,
-    const int out_ld, const long a_stride, const long a_outer, const long b_stride, const long b_outer, const long out_stride, const long out_outer,
-    const long per, const int accumulate) {
+    TENSOR(const float, a), TENSOR(const float, b), TENSOR(float, out), const int m, const int n, const int k,
+    const int a_ld, const int b_ld, const int out_ld, const long a_stride, const long a_outer, const long b_stride,
+    const long b_outer, const long out_stride, const long out_outer, const long per, const int accumulate) {
   local float a_tile[STEP][TILE + 1], b_tile[STEP][TILE + 1];
   const long z = get_group_id(2), outside = z / per, inside = z % per;
   OPEN(const float, a);
@@ -62,7 +63,7 @@ kernel __attribute__((reqd_work_group_size(SIDE, SIDE, 1))) void product(
     for (int j = 0; j < WORK; ++j) {
       const int r = row + y + SIDE * i, c = column + x + SIDE * j;
       if (r < m && c < n) {
-        global float *to = out + (long)r * out_ld + c;
+        global float* to = out + (long)r * out_ld + c;
         *to = accumulate ? *to + sum[i][j] : sum[i][j];
       }
     }

@@ -24,14 +24,16 @@ bool clblast_wanted() {
 void require_int(const char* op, std::initializer_list<int64_t> sizes) {
   for (const int64_t size : sizes)
     if (size > std::numeric_limits<int32_t>::max())
-      throw DeviceError(std::string(op) + ": a matrix of " + std::to_string(size) + " rows or columns is too large for the accelerator's product");
+      throw DeviceError(std::string(op) + ": a matrix of " + std::to_string(size) +
+                        " rows or columns is too large for the accelerator's product");
 }
 
 void enqueue_product(Context& context, const char* op, const Kernel& kernel, const Grid& grid, const Product& p) {
   const auto narrow = [](int64_t size) { return static_cast<int32_t>(size); };
   const int64_t per = p.per ? p.per : std::numeric_limits<int64_t>::max();
-  launch(context, op, kernel, grid, p.a.at, p.b.at, p.out.at, narrow(p.m), narrow(p.n), narrow(p.k), narrow(p.a.ld), narrow(p.b.ld), narrow(p.out.ld),
-         p.a.stride, p.a.outer, p.b.stride, p.b.outer, p.out.stride, p.out.outer, per, int32_t{p.accumulate});
+  launch(context, op, kernel, grid, p.a.at, p.b.at, p.out.at, narrow(p.m), narrow(p.n), narrow(p.k), narrow(p.a.ld),
+         narrow(p.b.ld), narrow(p.out.ld), p.a.stride, p.a.outer, p.b.stride, p.b.outer, p.out.stride, p.out.outer, per,
+         int32_t{p.accumulate});
 }
 
 /// Blocks in vector registers.
@@ -39,9 +41,13 @@ void multiply_cpu(Context& context, const char* op, const Product& p) {
   const int width = context.vector_width >= 16 ? 16 : context.vector_width >= 8 ? 8 : 4, rows = width == 16 ? 8 : 4;
   const std::string options = "-DWIDTH=" + std::to_string(width) + " -DROWS=" + std::to_string(rows);
   const bool dots = p.b.transposed;
-  if (dots && p.a.transposed) throw DeviceError(std::string(op) + ": a product of two transposed matrices is not served");
-  const Kernel& kernel =
-      context.programs->kernel(product_cpu_cl, dots ? "product_b_transposed" : p.a.transposed ? "product_a_transposed" : "product_plain", options);
+  if (dots && p.a.transposed)
+    throw DeviceError(std::string(op) + ": a product of two transposed matrices is not served");
+  const Kernel& kernel = context.programs->kernel(product_cpu_cl,
+                                                  dots             ? "product_b_transposed"
+                                                  : p.a.transposed ? "product_a_transposed"
+                                                                   : "product_plain",
+                                                  options);
   Grid grid;
   grid.groups = {divide_up(p.m, dots ? 4 : rows), divide_up(p.n, dots ? 4 : 2 * width), static_cast<size_t>(p.batch)};
   enqueue_product(context, op, kernel, grid, p);
@@ -51,16 +57,21 @@ void multiply_cpu(Context& context, const char* op, const Product& p) {
 void multiply_tiled(Context& context, const char* op, const Product& p) {
   static const bool said = [] {
 #if !defined(TRM_HAVE_CLBLAST)
-    std::fprintf(stderr, "note: this build has no CLBlast: matrix products on the accelerator run in trm.cpp's own kernel, which may be slower\n");
+    std::fprintf(stderr,
+                 "note: this build has no CLBlast: matrix products on the accelerator run in trm.cpp's own kernel, "
+                 "which may be slower\n");
 #endif
     return true;
   }();
   (void)said;
   int side = 16;
   while (side > 4 && static_cast<size_t>(side * side) > context.group_limit) side /= 2;
-  const auto tiles = [&](int tile) { return divide_up(p.m, tile) * divide_up(p.n, tile) * static_cast<size_t>(p.batch); };
+  const auto tiles = [&](int tile) {
+    return divide_up(p.m, tile) * divide_up(p.n, tile) * static_cast<size_t>(p.batch);
+  };
   const int work = side == 16 && tiles(128) >= 2 * context.units ? 8 : 4, tile = side * work;
-  const std::string options = "-DSIDE=" + std::to_string(side) + " -DWORK=" + std::to_string(work) + " -DA_TRANSPOSED=" + std::to_string(p.a.transposed) +
+  const std::string options = "-DSIDE=" + std::to_string(side) + " -DWORK=" + std::to_string(work) +
+                              " -DA_TRANSPOSED=" + std::to_string(p.a.transposed) +
                               " -DB_TRANSPOSED=" + std::to_string(p.b.transposed);
   const Kernel& kernel = context.programs->kernel(product_cl, "product", options);
   require_items(context, kernel, static_cast<size_t>(side * side));
@@ -80,8 +91,10 @@ void multiply(Context& context, const char* op, const Product& p) {
 #else
   (void)clblast_wanted;
 #endif
-  if (context.cpu) multiply_cpu(context, op, p);
-  else multiply_tiled(context, op, p);
+  if (context.cpu)
+    multiply_cpu(context, op, p);
+  else
+    multiply_tiled(context, op, p);
 }
 
 void add_parts(Context& context, const char* op, const Tensor& parts, int64_t count, int64_t n, const Place& out) {
@@ -91,7 +104,8 @@ void add_parts(Context& context, const char* op, const Tensor& parts, int64_t co
 
 void multiply_long(Context& context, const char* op, const Product& p) {
   const int64_t tiles = static_cast<int64_t>(divide_up(p.m, 64) * divide_up(p.n, 64)), size = p.m * p.n;
-  const int64_t most = std::min<int64_t>({4 * int64_t{context.units} / std::max<int64_t>(tiles, 1), p.k / shortest_part, most_part_elements / std::max<int64_t>(size, 1)});
+  const int64_t most = std::min<int64_t>({4 * int64_t{context.units} / std::max<int64_t>(tiles, 1), p.k / shortest_part,
+                                          most_part_elements / std::max<int64_t>(size, 1)});
   if (most < 2) {
     Product whole = p;
     whole.accumulate = true;

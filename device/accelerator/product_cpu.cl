@@ -1,29 +1,29 @@
-// Products for CPUs: an item computes a block of the result in vector registers, straight from memory; groups have one item.
-// Definitions: WIDTH (floats of a vector register), ROWS (rows of a block).
+// Products for CPUs: an item computes a block of the result in vector registers, straight from memory; groups have one
+// item. Definitions: WIDTH (floats of a vector register), ROWS (rows of a block).
 #define JOIN(a, b) a##b
 #define OF_WIDTH(name, width) JOIN(name, width)
 #define VECTOR OF_WIDTH(float, WIDTH)
 #define LOAD OF_WIDTH(vload, WIDTH)
 #define STORE OF_WIDTH(vstore, WIDTH)
 
-#define PARAMETERS                                                                                                                               \
-  TENSOR(const float, a), TENSOR(const float, b), TENSOR(float, out), const int m, const int n, const int k, const int a_ld, const int b_ld,      \
-      const int out_ld, const long a_stride, const long a_outer, const long b_stride, const long b_outer, const long out_stride,                  \
-      const long out_outer, const long per, const int accumulate
-#define OPEN_MATRICES                                                            \
-  const long z = get_group_id(2), outside = z / per, inside = z % per;         \
-  OPEN(const float, a);                                                          \
-  OPEN(const float, b);                                                          \
-  OPEN(float, out);                                                              \
-  a += outside * a_outer + inside * a_stride;                                    \
-  b += outside * b_outer + inside * b_stride;                                    \
+#define PARAMETERS                                                                                                    \
+  TENSOR(const float, a), TENSOR(const float, b), TENSOR(float, out), const int m, const int n, const int k,          \
+      const int a_ld, const int b_ld, const int out_ld, const long a_stride, const long a_outer, const long b_stride, \
+      const long b_outer, const long out_stride, const long out_outer, const long per, const int accumulate
+#define OPEN_MATRICES                                                  \
+  const long z = get_group_id(2), outside = z / per, inside = z % per; \
+  OPEN(const float, a);                                                \
+  OPEN(const float, b);                                                \
+  OPEN(float, out);                                                    \
+  a += outside * a_outer + inside * a_stride;                          \
+  b += outside * b_outer + inside * b_stride;                          \
   out += outside * out_outer + inside * out_stride;
 
 // b plain: a block of ROWS x 2 WIDTH; element (i, l) of a is a[i * a_row + l * a_step].
-void plain(global const float *a, global const float *b, global float *out, const int m, const int n, const int k, const long a_row, const long a_step,
-           const int b_ld, const int out_ld, const int accumulate) {
+void plain(global const float* a, global const float* b, global float* out, const int m, const int n, const int k,
+           const long a_row, const long a_step, const int b_ld, const int out_ld, const int accumulate) {
   const int row = get_group_id(0) * ROWS, column = get_group_id(1) * 2 * WIDTH;
-  global const float *from[ROWS];
+  global const float* from[ROWS];
 #pragma unroll
   for (int i = 0; i < ROWS; ++i) from[i] = a + min(row + i, m - 1) * a_row;
   if (column + 2 * WIDTH <= n) {
@@ -42,7 +42,7 @@ void plain(global const float *a, global const float *b, global float *out, cons
 #pragma unroll
     for (int i = 0; i < ROWS; ++i)
       if (row + i < m) {
-        global float *to = out + (long)(row + i) * out_ld + column;
+        global float* to = out + (long)(row + i) * out_ld + column;
         STORE(accumulate ? LOAD(0, to) + low[i] : low[i], 0, to);
         STORE(accumulate ? LOAD(1, to) + high[i] : high[i], 1, to);
       }
@@ -67,7 +67,7 @@ void plain(global const float *a, global const float *b, global float *out, cons
       STORE(sum[i], 0, part);
       if (row + i < m)
         for (int j = 0; j < lanes; ++j) {
-          global float *to = out + (long)(row + i) * out_ld + first + j;
+          global float* to = out + (long)(row + i) * out_ld + first + j;
           *to = accumulate ? *to + part[j] : part[j];
         }
     }
@@ -125,7 +125,7 @@ kernel void product_b_transposed(PARAMETERS) {
       total = part[0];
       for (int rest = l; rest < k; ++rest) total = fma(left[i][rest], right[j][rest], total);
       if (row + i < m && column + j < n) {
-        global float *to = out + (long)(row + i) * out_ld + column + j;
+        global float* to = out + (long)(row + i) * out_ld + column + j;
         *to = accumulate ? *to + total : total;
       }
     }

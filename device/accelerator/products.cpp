@@ -1,4 +1,5 @@
-// linear and token_linear with their gradients. Token products are batched with the weight on the left, so nothing is transposed in memory.
+// linear and token_linear with their gradients. Token products are batched with the weight on the left, so nothing is
+// transposed in memory.
 #include <algorithm>
 
 #include "device/accelerator/product.h"
@@ -17,34 +18,59 @@ void linear(const Tensor& x, const Weight& w, Tensor& y) {
   if (rows <= few) {
     const Kernel& kernel = context.programs->kernel(few_rows_cl, "few_rows");
     const RowGrid grid = over_rows(context, kernel, w.out(), w.in());
-    return launch(context, "linear", kernel, grid.grid, x, w.value, y, static_cast<int32_t>(rows), static_cast<int32_t>(w.out()),
-                  static_cast<int32_t>(w.in()), grid.scratch());
+    return launch(context, "linear", kernel, grid.grid, x, w.value, y, static_cast<int32_t>(rows),
+                  static_cast<int32_t>(w.out()), static_cast<int32_t>(w.in()), grid.scratch());
   }
-  multiply(context, "linear", {.m = rows, .n = w.out(), .k = w.in(), .a = {{&x}, w.in()}, .b = {{&w.value}, w.in(), true}, .out = {{&y}, w.out()}});
+  multiply(context, "linear",
+           {.m = rows,
+            .n = w.out(),
+            .k = w.in(),
+            .a = {{&x}, w.in()},
+            .b = {{&w.value}, w.in(), true},
+            .out = {{&y}, w.out()}});
 }
 
 void linear_backward_input(const Tensor& dy, const Weight& w, Tensor& dx, bool accumulate) {
   multiply(context_of(dy), "linear_backward_input",
-           {.m = dy.size(0), .n = w.in(), .k = w.out(), .a = {{&dy}, w.out()}, .b = {{&w.value}, w.in()}, .out = {{&dx}, w.in()}, .accumulate = accumulate});
+           {.m = dy.size(0),
+            .n = w.in(),
+            .k = w.out(),
+            .a = {{&dy}, w.out()},
+            .b = {{&w.value}, w.in()},
+            .out = {{&dx}, w.in()},
+            .accumulate = accumulate});
 }
 
 void linear_backward_weight(const Tensor& dy, const Tensor& x, Tensor& dw) {
   const int64_t out = dw.size(0), in = dw.size(1);
   if (x.size(0) == 0) return;
-  multiply_long(context_of(dy), "linear_backward_weight", {.m = out, .n = in, .k = x.size(0), .a = {{&dy}, out, true}, .b = {{&x}, in}, .out = {{&dw}, in}});
+  multiply_long(context_of(dy), "linear_backward_weight",
+                {.m = out, .n = in, .k = x.size(0), .a = {{&dy}, out, true}, .b = {{&x}, in}, .out = {{&dw}, in}});
 }
 
 void token_linear(const Tensor& x, const Weight& w, Tensor& y) {
   const int64_t out = w.out(), in = w.in(), width = x.size(2);
   multiply(context_of(x), "token_linear",
-           {.m = out, .n = width, .k = in, .a = {{&w.value}, in}, .b = {{&x}, width, false, in * width}, .out = {{&y}, width, false, out * width}, .batch = x.size(0)});
+           {.m = out,
+            .n = width,
+            .k = in,
+            .a = {{&w.value}, in},
+            .b = {{&x}, width, false, in * width},
+            .out = {{&y}, width, false, out * width},
+            .batch = x.size(0)});
 }
 
 void token_linear_backward_input(const Tensor& dy, const Weight& w, Tensor& dx, bool accumulate) {
   const int64_t out = w.out(), in = w.in(), width = dy.size(2);
   multiply(context_of(dy), "token_linear_backward_input",
-           {.m = in, .n = width, .k = out, .a = {{&w.value}, in, true}, .b = {{&dy}, width, false, out * width}, .out = {{&dx}, width, false, in * width},
-            .accumulate = accumulate, .batch = dy.size(0)});
+           {.m = in,
+            .n = width,
+            .k = out,
+            .a = {{&w.value}, in, true},
+            .b = {{&dy}, width, false, out * width},
+            .out = {{&dx}, width, false, in * width},
+            .accumulate = accumulate,
+            .batch = dy.size(0)});
 }
 
 /// The examples' products side by side, then added in order.
@@ -57,8 +83,13 @@ void token_linear_backward_weight(const Tensor& dy, const Tensor& x, Tensor& dw)
   for (int64_t first = 0; first < batch; first += most) {
     const int64_t count = std::min(most, batch - first);
     multiply(context, "token_linear_backward_weight",
-             {.m = out, .n = in, .k = width, .a = {{&dy, first * out * width}, width, false, out * width}, .b = {{&x, first * in * width}, width, true, in * width},
-              .out = {{&parts}, in, false, out * in}, .batch = count});
+             {.m = out,
+              .n = in,
+              .k = width,
+              .a = {{&dy, first * out * width}, width, false, out * width},
+              .b = {{&x, first * in * width}, width, true, in * width},
+              .out = {{&parts}, in, false, out * in},
+              .batch = count});
     add_parts(context, "token_linear_backward_weight", parts, count, out * in, {&dw});
   }
 }

@@ -19,7 +19,8 @@ constexpr const char* magic = "trm opencl program 1";
 std::string hash_of(const void* data, size_t bytes) {
   const XXH128_hash_t hash = XXH3_128bits(data, bytes);
   char text[33];
-  std::snprintf(text, sizeof(text), "%016llx%016llx", static_cast<unsigned long long>(hash.high64), static_cast<unsigned long long>(hash.low64));
+  std::snprintf(text, sizeof(text), "%016llx%016llx", static_cast<unsigned long long>(hash.high64),
+                static_cast<unsigned long long>(hash.low64));
   return text;
 }
 
@@ -32,9 +33,11 @@ fs::path cache_folder() {
 }  // namespace
 
 // A file: magic, key, hash of the binary, a line each; then the binary.
-ProgramCache::ProgramCache(const Context& context, const std::string& file, const std::string& source, const std::string& options) {
+ProgramCache::ProgramCache(const Context& context, const std::string& file, const std::string& source,
+                           const std::string& options) {
   const std::string maker = device_text(context.device, CL_DEVICE_VERSION);
-  key_ = context.name + " | " + maker + " | " + context.driver + " | " + options + " | " + hash_of(source.data(), source.size());
+  key_ = context.name + " | " + maker + " | " + context.driver + " | " + options + " | " +
+         hash_of(source.data(), source.size());
   if (const fs::path folder = cache_folder(); !folder.empty())
     path_ = folder / (fs::path(file).stem().string() + '-' + hash_of(key_.data(), key_.size()) + ".bin");
 }
@@ -43,7 +46,9 @@ std::optional<std::vector<unsigned char>> ProgramCache::read() const {
   if (path_.empty()) return std::nullopt;
   std::ifstream stream(path_, std::ios::binary);
   std::string first, key, hash;
-  if (!std::getline(stream, first) || first != magic || !std::getline(stream, key) || key != key_ || !std::getline(stream, hash)) return std::nullopt;
+  if (!std::getline(stream, first) || first != magic || !std::getline(stream, key) || key != key_ ||
+      !std::getline(stream, hash))
+    return std::nullopt;
   std::vector<unsigned char> binary{std::istreambuf_iterator<char>(stream), {}};
   if (binary.empty() || hash_of(binary.data(), binary.size()) != hash) return std::nullopt;
   return binary;

@@ -8,8 +8,9 @@ namespace trm::accelerator {
 
 struct Context;
 
-/// A built program in $XDG_CACHE_HOME/trm/opencl (else ~/.cache/trm/opencl), named by a hash of device, driver, source and options. A file that is damaged
-/// or made for something else is as good as none; a folder that cannot be written is no error.
+/// A built program in $XDG_CACHE_HOME/trm/opencl (else ~/.cache/trm/opencl), named by a hash of device, driver, source
+/// and options. A file that is damaged or made for something else is as good as none; a folder that cannot be written
+/// is no error.
 class ProgramCache {
  public:
   ProgramCache(const Context& context, const std::string& file, const std::string& source, const std::string& options);

@@ -29,7 +29,8 @@ cl_program from_binary(const Context& context, const std::vector<unsigned char>&
   const size_t bytes = binary.size();
   cl_int status = CL_SUCCESS, result = CL_SUCCESS;
   cl_program program = clCreateProgramWithBinary(context.context, 1, &context.device, &bytes, &data, &status, &result);
-  if (result == CL_SUCCESS && status == CL_SUCCESS && clBuildProgram(program, 1, &context.device, options.c_str(), nullptr, nullptr) == CL_SUCCESS)
+  if (result == CL_SUCCESS && status == CL_SUCCESS &&
+      clBuildProgram(program, 1, &context.device, options.c_str(), nullptr, nullptr) == CL_SUCCESS)
     return program;
   if (program) (void)clReleaseProgram(program);
   return nullptr;
@@ -37,7 +38,8 @@ cl_program from_binary(const Context& context, const std::vector<unsigned char>&
 
 std::vector<unsigned char> binary_of(cl_program program) {
   size_t bytes = 0;
-  if (clGetProgramInfo(program, CL_PROGRAM_BINARY_SIZES, sizeof(bytes), &bytes, nullptr) != CL_SUCCESS || bytes == 0) return {};
+  if (clGetProgramInfo(program, CL_PROGRAM_BINARY_SIZES, sizeof(bytes), &bytes, nullptr) != CL_SUCCESS || bytes == 0)
+    return {};
   std::vector<unsigned char> binary(bytes);
   unsigned char* data = binary.data();
   if (clGetProgramInfo(program, CL_PROGRAM_BINARIES, sizeof(data), &data, nullptr) != CL_SUCCESS) return {};
@@ -60,8 +62,8 @@ cl_program Programs::build(const Source& source, const std::string& definitions)
   if (result != CL_SUCCESS) {
     const std::string log = build_log(program, context_.device);
     (void)clReleaseProgram(program);
-    throw DeviceError(std::string("accelerator: ") + source.file + " does not build on " + context_.name + " (driver " + context_.driver + ", options " +
-                      options + "): " + error_name(result) + "\n" + log);
+    throw DeviceError(std::string("accelerator: ") + source.file + " does not build on " + context_.name + " (driver " +
+                      context_.driver + ", options " + options + "): " + error_name(result) + "\n" + log);
   }
   cache.write(binary_of(program));
   return program;
@@ -78,7 +80,8 @@ const Kernel& Programs::kernel(const Source& source, const char* name, const std
   kernel.handle = clCreateKernel(program, name, &result);
   kernel.name = name;
   check(result, name);
-  check(clGetKernelWorkGroupInfo(kernel.handle, context_.device, CL_KERNEL_WORK_GROUP_SIZE, sizeof(kernel.group_limit), &kernel.group_limit, nullptr),
+  check(clGetKernelWorkGroupInfo(kernel.handle, context_.device, CL_KERNEL_WORK_GROUP_SIZE, sizeof(kernel.group_limit),
+                                 &kernel.group_limit, nullptr),
         "clGetKernelWorkGroupInfo");
   kernel.group_limit = std::clamp<size_t>(kernel.group_limit, 1, context_.group_limit);
   return kernels_.emplace(std::move(key), kernel).first->second;

@@ -22,7 +22,8 @@ struct Kernel {
   size_t group_limit = 1;  // items of a work-group
 };
 
-/// The programs of a device: each is built when its first kernel is asked for, from the cache on disk where it holds it (program_cache.h).
+/// The programs of a device: each is built when its first kernel is asked for, from the cache on disk where it holds it
+/// (program_cache.h).
 class Programs {
  public:
   explicit Programs(Context& context) : context_(context) {}

@@ -1,8 +1,11 @@
 // The q head reads one position of an example of z [B, N, D]; positions int [B] or null (0).
-long position_of(global const int *positions, long b, long N) { return positions ? clamp((long)positions[b], 0L, N - 1) : 0; }
+long position_of(global const int* positions, long b, long N) {
+  return positions ? clamp((long)positions[b], 0L, N - 1) : 0;
+}
 
-kernel void q_head(TENSOR(const float, z), TENSOR(const float, w), TENSOR(const float, bias), TENSOR(const int, positions), TENSOR(float, q),
-                   const long B, const long N, const long D, local float *scratch) {
+kernel void q_head(TENSOR(const float, z), TENSOR(const float, w), TENSOR(const float, bias),
+                   TENSOR(const int, positions), TENSOR(float, q), const long B, const long N, const long D,
+                   local float* scratch) {
   OPEN(const float, z);
   OPEN(const float, w);
   OPEN(const float, bias);
@@ -11,7 +14,7 @@ kernel void q_head(TENSOR(const float, z), TENSOR(const float, w), TENSOR(const 
   const long b = ROW;
   float stop = 0, go_on = 0;
   if (b < B) {
-    global const float *row = z + (b * N + position_of(positions, b, N)) * D;
+    global const float* row = z + (b * N + position_of(positions, b, N)) * D;
     for (long d = LANE; d < D; d += LANES) {
       stop = fma(row[d], w[d], stop);
       go_on = fma(row[d], w[D + d], go_on);
@@ -25,8 +28,8 @@ kernel void q_head(TENSOR(const float, z), TENSOR(const float, w), TENSOR(const 
 }
 
 // dz += dq w
-kernel void q_head_input_gradient(TENSOR(const float, dq), TENSOR(const float, w), TENSOR(const int, positions), TENSOR(float, dz), const long B,
-                                  const long N, const long D) {
+kernel void q_head_input_gradient(TENSOR(const float, dq), TENSOR(const float, w), TENSOR(const int, positions),
+                                  TENSOR(float, dz), const long B, const long N, const long D) {
   OPEN(const float, dq);
   OPEN(const float, w);
   OPEN(const int, positions);
@@ -38,8 +41,9 @@ kernel void q_head_input_gradient(TENSOR(const float, dq), TENSOR(const float, w
 }
 
 // dw [2, D] +=, dbias [2] +=; a row here is a column of w (the last one the bias), its lanes share the examples.
-kernel void q_head_weight_gradient(TENSOR(const float, dq), TENSOR(const float, z), TENSOR(const int, positions), TENSOR(float, dw), TENSOR(float, dbias),
-                                   const long B, const long N, const long D, local float *scratch) {
+kernel void q_head_weight_gradient(TENSOR(const float, dq), TENSOR(const float, z), TENSOR(const int, positions),
+                                   TENSOR(float, dw), TENSOR(float, dbias), const long B, const long N, const long D,
+                                   local float* scratch) {
   OPEN(const float, dq);
   OPEN(const float, z);
   OPEN(const int, positions);

@@ -1,6 +1,7 @@
 // y [rows, width] = s · rsqrt(mean(s²) + eps), s = residual + product; y may be either of them. rstd [rows] or null.
-kernel void residual_rms_norm(TENSOR(const float, product), TENSOR(const float, residual), TENSOR(float, y), TENSOR(float, rstd), const long rows,
-                              const long width, const float eps, local float *scratch) {
+kernel void residual_rms_norm(TENSOR(const float, product), TENSOR(const float, residual), TENSOR(float, y),
+                              TENSOR(float, rstd), const long rows, const long width, const float eps,
+                              local float* scratch) {
   OPEN(const float, product);
   OPEN(const float, residual);
   OPEN(float, y);
@@ -19,8 +20,9 @@ kernel void residual_rms_norm(TENSOR(const float, product), TENSOR(const float, 
 }
 
 // The same over axis 1 of [batch, n, width]; an item takes a column. rstd [batch, width] or null.
-kernel void token_residual_rms_norm(TENSOR(const float, product), TENSOR(const float, residual), TENSOR(float, y), TENSOR(float, rstd), const long batch,
-                                    const long n, const long width, const float eps) {
+kernel void token_residual_rms_norm(TENSOR(const float, product), TENSOR(const float, residual), TENSOR(float, y),
+                                    TENSOR(float, rstd), const long batch, const long n, const long width,
+                                    const float eps) {
   OPEN(const float, product);
   OPEN(const float, residual);
   OPEN(float, y);
@@ -33,14 +35,15 @@ kernel void token_residual_rms_norm(TENSOR(const float, product), TENSOR(const f
       sum = fma(s, s, sum);
     }
     const float scale = rsqrt(sum / n + eps);
-    for (long i = 0; i < n; ++i) y[first + i * width] = (product[first + i * width] + residual[first + i * width]) * scale;
+    for (long i = 0; i < n; ++i)
+      y[first + i * width] = (product[first + i * width] + residual[first + i * width]) * scale;
     if (rstd) rstd[column] = scale;
   }
 }
 
 // ds = rstd (dy - y mean(dy ∘ y)); ds may be dy
-kernel void rms_norm_backward(TENSOR(const float, dy), TENSOR(const float, y), TENSOR(const float, rstd), TENSOR(float, ds), const long rows,
-                              const long width, local float *scratch) {
+kernel void rms_norm_backward(TENSOR(const float, dy), TENSOR(const float, y), TENSOR(const float, rstd),
+                              TENSOR(float, ds), const long rows, const long width, local float* scratch) {
   OPEN(const float, dy);
   OPEN(const float, y);
   OPEN(const float, rstd);
@@ -55,8 +58,8 @@ kernel void rms_norm_backward(TENSOR(const float, dy), TENSOR(const float, y), T
   for (long i = LANE; i < width; i += LANES) ds[first + i] = scale * (dy[first + i] - y[first + i] * mean);
 }
 
-kernel void token_rms_norm_backward(TENSOR(const float, dy), TENSOR(const float, y), TENSOR(const float, rstd), TENSOR(float, ds), const long batch,
-                                    const long n, const long width) {
+kernel void token_rms_norm_backward(TENSOR(const float, dy), TENSOR(const float, y), TENSOR(const float, rstd),
+                                    TENSOR(float, ds), const long batch, const long n, const long width) {
   OPEN(const float, dy);
   OPEN(const float, y);
   OPEN(const float, rstd);

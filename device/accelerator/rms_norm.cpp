@@ -13,24 +13,27 @@ Tensor product_memory(const Tensor& residual, const Tensor& y) {
   return same ? Tensor::empty(y.shape(), y.dtype(), y.device()) : y;
 }
 
-void linear_residual_rms_norm(const Tensor& x, const Weight& w, const Tensor& residual, float eps, Tensor& y, Tensor* rstd) {
+void linear_residual_rms_norm(const Tensor& x, const Weight& w, const Tensor& residual, float eps, Tensor& y,
+                              Tensor* rstd) {
   if (y.elements() == 0) return;
   Tensor product = product_memory(residual, y);
   kernels::linear(x, w, product);
   Context& context = context_of(y);
   const Kernel& kernel = kernel_of(context, "residual_rms_norm");
   const RowGrid grid = over_rows(context, kernel, y.size(0), y.size(1));
-  launch(context, "linear_residual_rms_norm", kernel, grid.grid, product, residual, y, rstd, y.size(0), y.size(1), eps, grid.scratch());
+  launch(context, "linear_residual_rms_norm", kernel, grid.grid, product, residual, y, rstd, y.size(0), y.size(1), eps,
+         grid.scratch());
 }
 
-void token_linear_residual_rms_norm(const Tensor& x, const Weight& w, const Tensor& residual, float eps, Tensor& y, Tensor* rstd) {
+void token_linear_residual_rms_norm(const Tensor& x, const Weight& w, const Tensor& residual, float eps, Tensor& y,
+                                    Tensor* rstd) {
   if (y.elements() == 0) return;
   Tensor product = product_memory(residual, y);
   kernels::token_linear(x, w, product);
   Context& context = context_of(y);
   const Kernel& kernel = kernel_of(context, "token_residual_rms_norm");
-  launch(context, "token_linear_residual_rms_norm", kernel, over_elements(context, kernel, y.size(0) * y.size(2)), product, residual, y, rstd, y.size(0),
-         y.size(1), y.size(2), eps);
+  launch(context, "token_linear_residual_rms_norm", kernel, over_elements(context, kernel, y.size(0) * y.size(2)),
+         product, residual, y, rstd, y.size(0), y.size(1), y.size(2), eps);
 }
 
 void rms_norm_backward(const Tensor& dy, const Tensor& y, const Tensor& rstd, Tensor& ds) {
@@ -43,7 +46,8 @@ void rms_norm_backward(const Tensor& dy, const Tensor& y, const Tensor& rstd, Te
 void token_rms_norm_backward(const Tensor& dy, const Tensor& y, const Tensor& rstd, Tensor& ds) {
   Context& context = context_of(dy);
   const Kernel& kernel = kernel_of(context, "token_rms_norm_backward");
-  launch(context, "token_rms_norm_backward", kernel, over_elements(context, kernel, y.size(0) * y.size(2)), dy, y, rstd, ds, y.size(0), y.size(1), y.size(2));
+  launch(context, "token_rms_norm_backward", kernel, over_elements(context, kernel, y.size(0) * y.size(2)), dy, y, rstd,
+         ds, y.size(0), y.size(1), y.size(2));
 }
 
 }  // namespace

@@ -1,6 +1,8 @@
-// Rotates q and k of qkv [rows, 3 · heads · 2 · half_dim] in place; an item takes a pair (i, i + half_dim). offset: int [1] or null.
-kernel void rope(TENSOR(float, qkv), TENSOR(const float, cosines), TENSOR(const float, sines), TENSOR(const int, offset), const long rows, const long N,
-                 const long positions, const long heads, const long half_dim, const float sign) {
+// Rotates q and k of qkv [rows, 3 · heads · 2 · half_dim] in place; an item takes a pair (i, i + half_dim). offset: int
+// [1] or null.
+kernel void rope(TENSOR(float, qkv), TENSOR(const float, cosines), TENSOR(const float, sines),
+                 TENSOR(const int, offset), const long rows, const long N, const long positions, const long heads,
+                 const long half_dim, const float sign) {
   OPEN(float, qkv);
   OPEN(const float, cosines);
   OPEN(const float, sines);

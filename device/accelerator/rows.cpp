@@ -10,20 +10,22 @@ const Kernel& kernel_of(Context& context, const char* name) { return context.pro
 void gather_rows(const Tensor& table, const Tensor& ids, Tensor& out) {
   Context& context = context_of(out);
   const Kernel& kernel = kernel_of(context, "gather_rows");
-  launch(context, "gather_rows", kernel, over_elements(context, kernel, out.elements()), table, ids, out, out.size(0), out.size(1), table.size(0));
+  launch(context, "gather_rows", kernel, over_elements(context, kernel, out.elements()), table, ids, out, out.size(0),
+         out.size(1), table.size(0));
 }
 
 void drop_positions(const Tensor& x, Tensor& out) {
   Context& context = context_of(x);
   const Kernel& kernel = kernel_of(context, "drop_positions");
-  launch(context, "drop_positions", kernel, over_elements(context, kernel, out.elements()), x, out, x.size(0), x.size(1) * x.size(2), out.size(1) * out.size(2));
+  launch(context, "drop_positions", kernel, over_elements(context, kernel, out.elements()), x, out, x.size(0),
+         x.size(1) * x.size(2), out.size(1) * out.size(2));
 }
 
 void drop_positions_backward(const Tensor& dout, Tensor& dx) {
   Context& context = context_of(dx);
   const Kernel& kernel = kernel_of(context, "drop_positions_backward");
-  launch(context, "drop_positions_backward", kernel, over_elements(context, kernel, dx.elements()), dout, dx, dx.size(0), dout.size(1) * dout.size(2),
-         dx.size(1) * dx.size(2));
+  launch(context, "drop_positions_backward", kernel, over_elements(context, kernel, dx.elements()), dout, dx,
+         dx.size(0), dout.size(1) * dout.size(2), dx.size(1) * dx.size(2));
 }
 
 /// Strides and period in bytes.
@@ -35,11 +37,13 @@ void replace_rows(const char* op, const Tensor& halted, const Tensor& from, size
   const size_t unit = words ? sizeof(cl_uint) : 1;
   const auto count = [&](size_t bytes) { return static_cast<int64_t>(bytes / unit); };
   const Kernel& kernel = kernel_of(context, words ? "replace_words" : "replace_bytes");
-  launch(context, op, kernel, over_elements(context, kernel, count(to.bytes())), halted, Bytes{&from, unit}, Bytes{&to, unit}, halted.elements(), count(row),
-         count(stride), count(period));
+  launch(context, op, kernel, over_elements(context, kernel, count(to.bytes())), halted, Bytes{&from, unit},
+         Bytes{&to, unit}, halted.elements(), count(row), count(stride), count(period));
 }
 
-void reset_rows(const Tensor& halted, const Tensor& init, Tensor& z) { replace_rows("reset_rows", halted, init, 0, init.bytes(), z); }
+void reset_rows(const Tensor& halted, const Tensor& init, Tensor& z) {
+  replace_rows("reset_rows", halted, init, 0, init.bytes(), z);
+}
 
 void select_rows(const Tensor& halted, const Tensor& incoming, Tensor& current) {
   const size_t row = current.elements() ? current.bytes() / static_cast<size_t>(current.size(0)) : 0;

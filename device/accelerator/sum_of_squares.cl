@@ -1,5 +1,5 @@
 // Two passes in a fixed order; an item adds with compensation (Kahan), so that long buffers keep float32's accuracy.
-kernel void squares(TENSOR(const float, x), TENSOR(float, parts), const long n, local float *scratch) {
+kernel void squares(TENSOR(const float, x), TENSOR(float, parts), const long n, local float* scratch) {
   OPEN(const float, x);
   OPEN(float, parts);
   float sum = 0, lost = 0;
@@ -12,7 +12,7 @@ kernel void squares(TENSOR(const float, x), TENSOR(float, parts), const long n, 
   if (LANE == 0) parts[get_group_id(0)] = sum;
 }
 
-kernel void sum_squares(TENSOR(const float, parts), const long count, TENSOR(float, out), local float *scratch) {
+kernel void sum_squares(TENSOR(const float, parts), const long count, TENSOR(float, out), local float* scratch) {
   OPEN(const float, parts);
   OPEN(float, out);
   float sum = 0;

@@ -17,7 +17,8 @@ class AbsentAccelerator : public ::testing::Test {
     if (!set) GTEST_SKIP() << "TRM_TEST_ABSENT is not set";
     driver_ = std::string(set) == "driver";
     std::string why_not;
-    if (!platform_of(DeviceKind::accelerator).devices(why_not).empty()) GTEST_SKIP() << "this machine's OpenCL cannot be hidden by the environment";
+    if (!platform_of(DeviceKind::accelerator).devices(why_not).empty())
+      GTEST_SKIP() << "this machine's OpenCL cannot be hidden by the environment";
   }
   std::string expected() const { return driver_ ? "no OpenCL driver" : "has no device here"; }
   bool driver_ = false;
@@ -35,7 +36,8 @@ TEST_F(AbsentAccelerator, AskedForItIsAnErrorThatSaysWhy) {
 TEST_F(AbsentAccelerator, EverythingElseWorks) {
   EXPECT_NE(select_device(std::nullopt).device.kind, DeviceKind::accelerator);
   EXPECT_NE(describe_devices().find("accelerator  none: "), std::string::npos) << describe_devices();
-  EXPECT_EQ(ops::add(Tensor::from(std::vector<float>{1}, {1}), Tensor::from(std::vector<float>{2}, {1})).item<float>(), 3);
+  EXPECT_EQ(ops::add(Tensor::from(std::vector<float>{1}, {1}), Tensor::from(std::vector<float>{2}, {1})).item<float>(),
+            3);
 }
 
 }  // namespace

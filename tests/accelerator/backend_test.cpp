@@ -27,7 +27,8 @@ TEST_F(AcceleratorBackend, SaysWhatItIs) {
   EXPECT_GT(info.memory_bytes, 0u);
   EXPECT_LE(info.free_bytes, info.memory_bytes);
   EXPECT_FALSE(backend.can_capture());
-  for (const DType dtype : {DType::float32, DType::int32, DType::int64, DType::boolean}) EXPECT_TRUE(backend.supports(dtype));
+  for (const DType dtype : {DType::float32, DType::int32, DType::int64, DType::boolean})
+    EXPECT_TRUE(backend.supports(dtype));
   const PrecisionRule rule = precision_rule(accelerator, DType::bfloat16);
   EXPECT_EQ(rule.dtype, DType::float32);
   EXPECT_TRUE(rule.note);
@@ -75,7 +76,8 @@ TEST_F(AcceleratorBackend, KernelsTakeViewsAtAnyElement) {
   Tensor out = Tensor::zeros({30}, DType::float32, accelerator), part = out.rows(7, 5);
   ops::add_into(t.rows(1, 5), t.rows(13, 5), part);
   const auto values = out.to_vector<float>();
-  EXPECT_EQ(std::vector<float>(values.begin() + 6, values.begin() + 13), (std::vector<float>{0, 16, 18, 20, 22, 24, 0}));
+  EXPECT_EQ(std::vector<float>(values.begin() + 6, values.begin() + 13),
+            (std::vector<float>{0, 16, 18, 20, 22, 24, 0}));
 }
 
 TEST_F(AcceleratorBackend, MemoryThatIsNotThereIsNamed) {
@@ -83,11 +85,13 @@ TEST_F(AcceleratorBackend, MemoryThatIsNotThereIsNamed) {
   const DeviceInfo info = backend.info();
   EXPECT_THROW(backend.allocate(info.memory_bytes + (size_t{1} << 30)), OutOfMemory);
   const std::string message = message_of([&] { backend.allocate(info.memory_bytes + (size_t{1} << 30)); });
-  for (const std::string& part : {std::string("out of memory on accelerator"), info.name, std::string("MiB"), std::string("global_batch_size")})
+  for (const std::string& part :
+       {std::string("out of memory on accelerator"), info.name, std::string("MiB"), std::string("global_batch_size")})
     EXPECT_NE(message.find(part), std::string::npos) << message;
   EXPECT_THROW(Tensor::empty({int64_t{1} << 40}, DType::float32, accelerator), OutOfMemory);
   EXPECT_EQ(backend.info().free_bytes, info.free_bytes) << "nothing was taken";
-  EXPECT_EQ(ops::add(Tensor::from(counting(3), {3}, accelerator), Tensor::from(counting(3), {3}, accelerator)).to_vector<float>(),
+  EXPECT_EQ(ops::add(Tensor::from(counting(3), {3}, accelerator), Tensor::from(counting(3), {3}, accelerator))
+                .to_vector<float>(),
             (std::vector<float>{2, 4, 6}))
       << "and it still works";
 }
@@ -102,7 +106,8 @@ TEST_F(AcceleratorBackend, ReleasedMemoryIsFreeAgain) {
 }
 
 TEST_F(AcceleratorBackend, WorkDoesNotTakeMemoryFromTheDeviceAgain) {
-  const Tensor x = Tensor::zeros({64, 48}, DType::float32, accelerator), w = Tensor::zeros({96, 48}, DType::float32, accelerator);
+  const Tensor x = Tensor::zeros({64, 48}, DType::float32, accelerator),
+               w = Tensor::zeros({96, 48}, DType::float32, accelerator);
   const Weight weight = ops::make_weight(w);
   const auto work = [&] { ops::linear_swiglu(x, weight, nullptr); };
   work();

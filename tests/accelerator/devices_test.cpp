@@ -44,7 +44,8 @@ TEST_F(AcceleratorDevices, ACpuIsNeverChosenByDetection) {
       EXPECT_FALSE(info.device == chosen);
       EXPECT_NE(info.note.find("only when asked for"), std::string::npos) << info.note;
     }
-  for (const std::string name : {"accelerator", "mps", "opencl"}) EXPECT_EQ(select_device(name).device, testing::accelerator);
+  for (const std::string name : {"accelerator", "mps", "opencl"})
+    EXPECT_EQ(select_device(name).device, testing::accelerator);
   const WithEnvironment forced("TRM_DEVICE", "accelerator");
   EXPECT_EQ(select_device(std::nullopt).device, testing::accelerator);
 }
@@ -68,7 +69,8 @@ TEST_F(AcceleratorDevices, ArePickedByNumberOrName) {
 
 TEST_F(AcceleratorDevices, AWrongPickNamesWhatThereIs) {
   const auto all = found_with(std::nullopt);
-  for (const std::string value : {"99:0", "0:99", "no such platform", ":no such device", "0:0:0", "99999999999999999999:0"}) {
+  for (const std::string value :
+       {"99:0", "0:99", "no such platform", ":no such device", "0:0:0", "99999999999999999999:0"}) {
     const std::string message = message_of([&] { found_with(value); });
     for (const std::string& part : {"TRM_ACCELERATOR=" + value, all[0].info.name, std::string("0:0")})
       EXPECT_NE(message.find(part), std::string::npos) << message;

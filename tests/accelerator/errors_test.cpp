@@ -1,8 +1,9 @@
+#include "device/errors.h"
+
 #include <gtest/gtest.h>
 
 #include "device/accelerator/check.h"
 #include "device/accelerator/launch.h"
-#include "device/errors.h"
 #include "tests/device/message.h"
 
 namespace trm::accelerator {
@@ -18,14 +19,18 @@ TEST(AcceleratorErrors, NameTheCallAndTheFailure) {
 }
 
 TEST(AcceleratorErrors, MemoryThatRanOutIsOutOfMemory) {
-  for (const cl_int code : {CL_MEM_OBJECT_ALLOCATION_FAILURE, CL_OUT_OF_HOST_MEMORY}) EXPECT_THROW(check(code, "linear"), OutOfMemory);
-  EXPECT_NE(message_of([] { check(CL_MEM_OBJECT_ALLOCATION_FAILURE, "linear"); }).find("global_batch_size"), std::string::npos);
+  for (const cl_int code : {CL_MEM_OBJECT_ALLOCATION_FAILURE, CL_OUT_OF_HOST_MEMORY})
+    EXPECT_THROW(check(code, "linear"), OutOfMemory);
+  EXPECT_NE(message_of([] { check(CL_MEM_OBJECT_ALLOCATION_FAILURE, "linear"); }).find("global_batch_size"),
+            std::string::npos);
 }
 
 TEST(AcceleratorErrors, ALostDeviceSaysToStartAgain) {
-  for (const cl_int code : {CL_DEVICE_NOT_AVAILABLE, CL_OUT_OF_RESOURCES, CL_INVALID_COMMAND_QUEUE, CL_EXEC_STATUS_ERROR_FOR_EVENTS_IN_WAIT_LIST, -9999}) {
+  for (const cl_int code : {CL_DEVICE_NOT_AVAILABLE, CL_OUT_OF_RESOURCES, CL_INVALID_COMMAND_QUEUE,
+                            CL_EXEC_STATUS_ERROR_FOR_EVENTS_IN_WAIT_LIST, -9999}) {
     const std::string message = message_of([&] { check(code, "attention"); });
-    for (const std::string part : {"attention", "lost", "checkpoint"}) EXPECT_NE(message.find(part), std::string::npos) << message;
+    for (const std::string part : {"attention", "lost", "checkpoint"})
+      EXPECT_NE(message.find(part), std::string::npos) << message;
   }
 }
 

@@ -16,7 +16,9 @@ class AcceleratorFallback : public ::testing::Test {
     before_ = dispatch_settings();
   }
   void TearDown() override { dispatch_settings() = before_; }
-  static Tensor there(const std::vector<float>& values, const Shape& shape) { return Tensor::from(values, shape, accelerator); }
+  static Tensor there(const std::vector<float>& values, const Shape& shape) {
+    return Tensor::from(values, shape, accelerator);
+  }
   DispatchSettings before_;
 };
 
@@ -27,7 +29,9 @@ TEST_F(AcceleratorFallback, OnlyTheSparseUpdateAndOptionalOpsHaveNoKernel) {
     if (!op->native(DeviceKind::accelerator)) missing.insert(op->name());
   EXPECT_TRUE(missing.count("sign_sgd"));
   // Never called where a backend has none of its own: ops compose them, weights are not packed.
-  for (const std::string optional : {"sign_sgd", "pack_weight", "token_mixer", "token_mixer_forward", "token_mixer_backward", "channel_mixer"}) missing.erase(optional);
+  for (const std::string optional :
+       {"sign_sgd", "pack_weight", "token_mixer", "token_mixer_forward", "token_mixer_backward", "channel_mixer"})
+    missing.erase(optional);
   EXPECT_TRUE(missing.empty()) << *missing.begin();
 }
 
@@ -41,8 +45,11 @@ TEST_F(AcceleratorFallback, TheSparseUpdateRunsOnTheCpuAndIsCounted) {
   EXPECT_EQ(counts.calls, calls + 1);
   EXPECT_EQ(counts.fallback_calls, fallen + 1);
   dispatch_settings().fallback = false;
-  const std::string message = message_of([&] { ops::sign_sgd(there({1, -1}, {1, 2}), Tensor::from(std::vector<int32_t>{1}, {1}, accelerator), control, 0, table); });
-  for (const std::string part : {"sign_sgd", "accelerator", "falling back"}) EXPECT_NE(message.find(part), std::string::npos) << message;
+  const std::string message = message_of([&] {
+    ops::sign_sgd(there({1, -1}, {1, 2}), Tensor::from(std::vector<int32_t>{1}, {1}, accelerator), control, 0, table);
+  });
+  for (const std::string part : {"sign_sgd", "accelerator", "falling back"})
+    EXPECT_NE(message.find(part), std::string::npos) << message;
 }
 
 TEST_F(AcceleratorFallback, DisabledOpsGiveTheSameResults) {
@@ -52,7 +59,9 @@ TEST_F(AcceleratorFallback, DisabledOpsGiveTheSameResults) {
   for (size_t i = 0; i < up.size(); ++i) up[i] = static_cast<float>(i % 7) * 0.1f - 0.3f;
   for (size_t i = 0; i < down.size(); ++i) down[i] = static_cast<float>(i % 11) * 0.05f - 0.25f;
   const auto block = [&] {
-    return ops::swiglu_block(there(x, {M, K}), ops::make_weight(there(up, {2 * I, K})), ops::make_weight(there(down, {K, I})), 1e-5f).to_vector<float>();
+    return ops::swiglu_block(there(x, {M, K}), ops::make_weight(there(up, {2 * I, K})),
+                             ops::make_weight(there(down, {K, I})), 1e-5f)
+        .to_vector<float>();
   };
   const auto native = block();
   const uint64_t before = fallback_calls();
@@ -74,7 +83,9 @@ TEST_F(AcceleratorFallback, Bfloat16FallsBackWithItsReason) {
 TEST_F(AcceleratorFallback, AFailureOfANativeOpPropagates) {
   const uint64_t before = fallback_calls();
   const int64_t large = (int64_t{1} << 31) + 8;
-  const auto view = [](const Tensor& t, const Shape& shape) { return Tensor::wrap(t.base(), shape, DType::float32, accelerator, t.storage()); };
+  const auto view = [](const Tensor& t, const Shape& shape) {
+    return Tensor::wrap(t.base(), shape, DType::float32, accelerator, t.storage());
+  };
   const Tensor memory = there({1, 2, 3, 4}, {4});
   const Weight w = ops::make_weight(view(memory, {1, 1}));
   Tensor y = view(memory, {large, 1});

@@ -17,7 +17,9 @@ namespace fs = std::filesystem;
 using testing::message_of;
 using testing::WithEnvironment;
 
-const Source good{"good.cl", "kernel void good(TENSOR(float, out), const float value) { OPEN(float, out); out[get_global_id(0)] = value * FACTOR; }\n"};
+const Source good{"good.cl",
+                  "kernel void good(TENSOR(float, out), const float value) { OPEN(float, out); out[get_global_id(0)] = "
+                  "value * FACTOR; }\n"};
 const Source broken{"broken.cl", "kernel void broken(global float *out) { out[0] = no_such_variable; }\n"};
 
 /// A cache folder of its own, and contexts that share nothing.
@@ -50,7 +52,8 @@ class AcceleratorPrograms : public ::testing::Test {
   std::vector<fs::path> cached() const {
     std::vector<fs::path> files;
     for (const auto& entry : fs::recursive_directory_iterator(folder_))
-      if (entry.path().extension() == ".bin" && entry.path().parent_path() == folder_ / "trm" / "opencl") files.push_back(entry.path());
+      if (entry.path().extension() == ".bin" && entry.path().parent_path() == folder_ / "trm" / "opencl")
+        files.push_back(entry.path());
     return files;
   }
 
@@ -84,7 +87,8 @@ TEST_F(AcceleratorPrograms, ADamagedCacheFileIsBuiltAgain) {
   const std::string whole = content(file);
   std::string flipped = whole;
   flipped[flipped.size() / 2] = static_cast<char>(flipped[flipped.size() / 2] ^ 1);
-  for (const std::string& damaged : {std::string(), whole.substr(0, 10), whole.substr(0, whole.size() - 7), flipped, "nonsense\n" + whole}) {
+  for (const std::string& damaged :
+       {std::string(), whole.substr(0, 10), whole.substr(0, whole.size() - 7), flipped, "nonsense\n" + whole}) {
     std::ofstream(file, std::ios::binary) << damaged;
     EXPECT_EQ(run(), 42);
     EXPECT_EQ(content(file).size(), whole.size()) << "written again";
@@ -103,8 +107,8 @@ TEST_F(AcceleratorPrograms, AProgramThatDoesNotBuildShowsTheCompilersLog) {
   const WithEnvironment cache("XDG_CACHE_HOME", folder_.string());
   const auto fresh = context();
   const std::string message = message_of([&] { fresh->programs->kernel(broken, "broken", "-DA=1"); });
-  for (const std::string& part : {std::string("broken.cl does not build"), device_.info.name, std::string("-DA=1"), std::string("CL_BUILD_PROGRAM_FAILURE"),
-                                  std::string("no_such_variable")})
+  for (const std::string& part : {std::string("broken.cl does not build"), device_.info.name, std::string("-DA=1"),
+                                  std::string("CL_BUILD_PROGRAM_FAILURE"), std::string("no_such_variable")})
     EXPECT_NE(message.find(part), std::string::npos) << message;
   EXPECT_TRUE(cached().empty());
 }
@@ -112,7 +116,8 @@ TEST_F(AcceleratorPrograms, AProgramThatDoesNotBuildShowsTheCompilersLog) {
 TEST_F(AcceleratorPrograms, AKernelThatIsNotThereIsNamed) {
   const WithEnvironment cache("XDG_CACHE_HOME", folder_.string());
   const auto fresh = context();
-  EXPECT_NE(message_of([&] { fresh->programs->kernel(good, "better", "-DFACTOR=1"); }).find("better"), std::string::npos);
+  EXPECT_NE(message_of([&] { fresh->programs->kernel(good, "better", "-DFACTOR=1"); }).find("better"),
+            std::string::npos);
 }
 
 TEST_F(AcceleratorPrograms, AWorkGroupThatDoesNotFitIsNamed) {
