@@ -11,7 +11,8 @@ namespace {
 
 int run(int argc, char** argv) {
   cxxopts::Options options("bench_ops", "Times the ops at the shapes that the models use.");
-  options.add_options()("device", "cpu, cuda, cuda:N or accelerator", cxxopts::value<std::string>()->default_value("cpu"))(
+  options.add_options()("device", "cpu, cuda, cuda:N or accelerator",
+                        cxxopts::value<std::string>()->default_value("cpu"))(
       "dtype", "float32, bfloat16 or both", cxxopts::value<std::string>()->default_value("both"))(
       "filter", "only cases whose op or shape contains this", cxxopts::value<std::string>()->default_value(""))(
       "repeats", "repeats of which the best counts", cxxopts::value<int>()->default_value("7"))("help", "show this");
@@ -25,9 +26,11 @@ int run(int argc, char** argv) {
     for (const auto& c : trm::bench::cases()) {
       if ((c.op + " " + c.shape).find(filter) == std::string::npos) continue;
       const auto timing = trm::bench::measure(c.make(dtype, device), device, given["repeats"].as<int>());
-      std::printf("{\"op\": \"%s\", \"shape\": \"%s\", \"dtype\": \"%s\", \"device\": \"%s\", \"ms\": %.4f, \"cpu_ms\": %.4f, \"gflops\": %.1f}\n",
-                  c.op.c_str(), c.shape.c_str(), trm::name_of(dtype), trm::to_string(device).c_str(), timing.milliseconds, timing.cpu_milliseconds,
-                  c.flops / timing.milliseconds * 1e-6);
+      std::printf(
+          "{\"op\": \"%s\", \"shape\": \"%s\", \"dtype\": \"%s\", \"device\": \"%s\", \"ms\": %.4f, \"cpu_ms\": %.4f, "
+          "\"gflops\": %.1f}\n",
+          c.op.c_str(), c.shape.c_str(), trm::name_of(dtype), trm::to_string(device).c_str(), timing.milliseconds,
+          timing.cpu_milliseconds, c.flops / timing.milliseconds * 1e-6);
       std::fflush(stdout);
     }
   return 0;

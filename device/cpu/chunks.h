@@ -9,8 +9,8 @@
 
 namespace trm::cpu {
 
-/// Runs work(first, count) over [0, total) in `chunks` about equal chunks, each by the next free thread; by the calling thread outside of any parallel
-/// region where there is one chunk only. Exceptions reach the caller.
+/// Runs work(first, count) over [0, total) in `chunks` about equal chunks, each by the next free thread; by the calling
+/// thread outside of any parallel region where there is one chunk only. Exceptions reach the caller.
 template <class Work>
 void parallel_parts(int64_t total, int64_t chunks, const Work& work) {
   if (total == 0) return;
@@ -28,8 +28,8 @@ void parallel_parts(int64_t total, int64_t chunks, const Work& work) {
   if (failure) std::rethrow_exception(failure);
 }
 
-/// work(first, count) over [0, total) in chunks of at most `largest`, a multiple of the number of threads of them. The chunks depend on total and the number
-/// of threads only.
+/// work(first, count) over [0, total) in chunks of at most `largest`, a multiple of the number of threads of them. The
+/// chunks depend on total and the number of threads only.
 template <class Work>
 void parallel_chunks(int64_t total, int64_t largest, const Work& work) {
   const int64_t threads = omp_in_parallel() ? 1 : omp_get_max_threads();
@@ -37,8 +37,9 @@ void parallel_chunks(int64_t total, int64_t largest, const Work& work) {
   parallel_parts(total, std::min(total, rounds * threads), work);
 }
 
-/// work(first, count) over rows of activations, in chunks that a thread takes through all products of an op before the next: some 64 rows, so that what
-/// lies between the products stays in its cache. The chunks depend on the number of rows and of threads only.
+/// work(first, count) over rows of activations, in chunks that a thread takes through all products of an op before the
+/// next: some 64 rows, so that what lies between the products stays in its cache. The chunks depend on the number of
+/// rows and of threads only.
 template <class Work>
 void parallel_rows(int64_t rows, const Work& work) {
   constexpr int64_t largest = 64, smallest = 16;
@@ -53,7 +54,8 @@ void parallel_each(int64_t count, const Work& work) {
   parallel_parts(count, count, [&](int64_t i, int64_t) { work(i); });
 }
 
-/// work(b, first, count) over columns [first, first + count) of each x[b], x [B, N, D]: as parallel_rows, for ops over N.
+/// work(b, first, count) over columns [first, first + count) of each x[b], x [B, N, D]: as parallel_rows, for ops over
+/// N.
 template <class Work>
 void parallel_columns(const Tensor& x, const Work& work) {
   constexpr int64_t largest = 128;

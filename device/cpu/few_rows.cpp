@@ -20,7 +20,8 @@ struct Range {
 /// This thread's part of [0, total), in whole cache lines of outputs.
 Range my_part(int64_t total) {
   const int64_t threads = omp_get_num_threads(), lines = (total + 31) / 32, thread = omp_get_thread_num();
-  const int64_t first = std::min(total, lines * thread / threads * 32), end = std::min(total, lines * (thread + 1) / threads * 32);
+  const int64_t first = std::min(total, lines * thread / threads * 32),
+                end = std::min(total, lines * (thread + 1) / threads * 32);
   return {first, end - first};
 }
 
@@ -28,7 +29,8 @@ void my_linear(const void* x, const Weight& w, int64_t m, void* y, DType y_dtype
   const DType dtype = w.value.dtype();
   const Range part = my_part(w.out());
   const auto loop = y_dtype == dtype ? gemv_loops().activation[dtype] : gemv_loops().wide[dtype];
-  loop(x, offset_by(w.value.address(), part.first * w.in(), size_of(dtype)), offset_by(y, part.first, size_of(y_dtype)), m, part.count, w.in(), w.out());
+  loop(x, offset_by(w.value.address(), part.first * w.in(), size_of(dtype)), offset_by(y, part.first, size_of(y_dtype)),
+       m, part.count, w.in(), w.out());
 }
 
 /// both [m, 2I] and h [m, I]
@@ -38,12 +40,16 @@ void my_swiglu(const void* x, const Weight& w, int64_t m, void* both, void* h) {
   const int64_t inner = w.out() / 2, k = w.in();
   const Range part = my_part(inner);
   void *gate = offset_by(both, part.first, size), *up = offset_by(both, inner + part.first, size);
-  gemv_loops().activation[dtype](x, offset_by(w.value.address(), part.first * k, size), gate, m, part.count, k, 2 * inner);
-  gemv_loops().activation[dtype](x, offset_by(w.value.address(), (inner + part.first) * k, size), up, m, part.count, k, 2 * inner);
+  gemv_loops().activation[dtype](x, offset_by(w.value.address(), part.first * k, size), gate, m, part.count, k,
+                                 2 * inner);
+  gemv_loops().activation[dtype](x, offset_by(w.value.address(), (inner + part.first) * k, size), up, m, part.count, k,
+                                 2 * inner);
   swiglu_loops().forward[dtype](gate, up, offset_by(h, part.first, size), m, part.count, 2 * inner, inner);
 }
 
-void* space(Workspace use, int64_t elements, DType dtype) { return workspace(use, static_cast<size_t>(elements) * size_of(dtype)); }
+void* space(Workspace use, int64_t elements, DType dtype) {
+  return workspace(use, static_cast<size_t>(elements) * size_of(dtype));
+}
 
 }  // namespace
 
@@ -59,17 +65,20 @@ void few_rows_linear_swiglu(const Tensor& x, const Weight& w, Tensor& h, Tensor*
   my_swiglu(x.address(), w, m, both, h.address());
 }
 
-void few_rows_linear_residual_rms_norm(const Tensor& x, const Weight& w, const Tensor& residual, float eps, Tensor& y, Tensor* rstd) {
+void few_rows_linear_residual_rms_norm(const Tensor& x, const Weight& w, const Tensor& residual, float eps, Tensor& y,
+                                       Tensor* rstd) {
   const int64_t m = x.size(0), n = w.out();
   auto* sum = static_cast<float*>(space(Workspace::sum, m * n, DType::float32));
 #pragma omp parallel num_threads(threads_for(w))
   my_linear(x.address(), w, m, sum, DType::float32);
-  rms_norm_loops().rows[x.dtype()](sum, residual.address(), m, n, eps, y.address(), rstd ? rstd->data<float>() : nullptr);
+  rms_norm_loops().rows[x.dtype()](sum, residual.address(), m, n, eps, y.address(),
+                                   rstd ? rstd->data<float>() : nullptr);
 }
 
 void few_rows_channel_mixer(const Tensor& x, const Weight& gate_up, const Weight& down, float eps, Tensor& y) {
   const int64_t m = x.size(0), n = down.out();
-  void *both = space(Workspace::gate_up, m * gate_up.out(), x.dtype()), *h = space(Workspace::inner, m * down.in(), x.dtype());
+  void *both = space(Workspace::gate_up, m * gate_up.out(), x.dtype()),
+       *h = space(Workspace::inner, m * down.in(), x.dtype());
   auto* sum = static_cast<float*>(space(Workspace::sum, m * n, DType::float32));
 #pragma omp parallel num_threads(threads_for(gate_up))
   {

@@ -28,7 +28,8 @@ struct KeyHash {
   size_t operator()(const Key& key) const {
     size_t hash = 0;
     for (const int64_t part : {key.m, key.n, key.k, key.a_row, key.a_column, key.b_row, key.b_column, key.c_stride,
-                               int64_t{key.threads} * 8 + (key.in == DType::bfloat16) * 4 + (key.out == DType::bfloat16) * 2 + key.accumulate})
+                               int64_t{key.threads} * 8 + (key.in == DType::bfloat16) * 4 +
+                                   (key.out == DType::bfloat16) * 2 + key.accumulate})
       hash = (hash ^ static_cast<size_t>(part)) * 0x9e3779b97f4a7c15u + (hash >> 29);
     return hash;
   }
@@ -46,7 +47,9 @@ const dnnl::engine& engine() {
   return engine;
 }
 
-memory::data_type type_of(DType dtype) { return dtype == DType::bfloat16 ? memory::data_type::bf16 : memory::data_type::f32; }
+memory::data_type type_of(DType dtype) {
+  return dtype == DType::bfloat16 ? memory::data_type::bf16 : memory::data_type::f32;
+}
 
 memory::desc strided(int64_t rows, int64_t columns, DType dtype, int64_t row_stride, int64_t column_stride) {
   return {{rows, columns}, type_of(dtype), memory::dims{row_stride, column_stride}};
@@ -70,13 +73,16 @@ const memory::desc& packed_layout(int64_t k, int64_t n, DType dtype) {
   if (found != layouts.end()) return found->second;
   const Threads one(1);
   const memory::desc any({k, n}, type_of(dtype), memory::format_tag::any);
-  const dnnl::matmul::primitive_desc description(dnnl::matmul::desc(strided(rows, k, dtype, k, 1), any, strided(rows, n, dtype, n, 1)), engine());
+  const dnnl::matmul::primitive_desc description(
+      dnnl::matmul::desc(strided(rows, k, dtype, k, 1), any, strided(rows, n, dtype, n, 1)), engine());
   return layouts.emplace(std::tuple(k, n, dtype), description.weights_desc()).first->second;
 }
 
 Product make_product(const Key& key) {
-  const memory::desc a = strided(key.m, key.k, key.in, key.a_row, key.a_column), c = strided(key.m, key.n, key.out, key.c_stride, 1);
-  const memory::desc b = key.b_row == 0 ? packed_layout(key.k, key.n, key.in) : strided(key.k, key.n, key.in, key.b_row, key.b_column);
+  const memory::desc a = strided(key.m, key.k, key.in, key.a_row, key.a_column),
+                     c = strided(key.m, key.n, key.out, key.c_stride, 1);
+  const memory::desc b =
+      key.b_row == 0 ? packed_layout(key.k, key.n, key.in) : strided(key.k, key.n, key.in, key.b_row, key.b_column);
   dnnl::primitive_attr attributes;
   attributes.set_scratchpad_mode(dnnl::scratchpad_mode::user);
   if (key.accumulate) {
@@ -86,8 +92,12 @@ Product make_product(const Key& key) {
   }
   const Threads threads(key.threads);
   const dnnl::matmul::primitive_desc description(dnnl::matmul::desc(a, b, c), attributes, engine());
-  return {dnnl::matmul(description), memory(a, engine(), nullptr), memory(b, engine(), nullptr), memory(c, engine(), nullptr),
-          memory(description.scratchpad_desc(), engine(), nullptr), description.scratchpad_desc().get_size()};
+  return {dnnl::matmul(description),
+          memory(a, engine(), nullptr),
+          memory(b, engine(), nullptr),
+          memory(c, engine(), nullptr),
+          memory(description.scratchpad_desc(), engine(), nullptr),
+          description.scratchpad_desc().get_size()};
 }
 
 /// At most so many shapes are kept on a thread; programs with ever new ones (prompts of all lengths) start afresh then.
@@ -101,8 +111,9 @@ Product& product_of(const Key& key) {
   try {
     return products.emplace(key, make_product(key)).first->second;
   } catch (const dnnl::error& error) {
-    throw DeviceError("gemm: oneDNN has no product [" + std::to_string(key.m) + ", " + std::to_string(key.k) + "] x [" + std::to_string(key.k) + ", " +
-                      std::to_string(key.n) + "] of " + name_of(key.in) + " on this cpu: " + error.what());
+    throw DeviceError("gemm: oneDNN has no product [" + std::to_string(key.m) + ", " + std::to_string(key.k) + "] x [" +
+                      std::to_string(key.k) + ", " + std::to_string(key.n) + "] of " + name_of(key.in) +
+                      " on this cpu: " + error.what());
   }
 }
 
@@ -111,7 +122,9 @@ int threads_here() { return omp_in_parallel() ? 1 : omp_get_max_threads(); }
 void run(Product& product, const void* a, const void* b, void* c) {
   thread_local const dnnl::stream stream(engine());
   product.a.set_data_handle(const_cast<void*>(a));
-  if (product.b_address != b) product.b.set_data_handle(const_cast<void*>(b));  // this also zeroes the padding of a packed factor, where there is some
+  if (product.b_address != b)
+    product.b.set_data_handle(
+        const_cast<void*>(b));  // this also zeroes the padding of a packed factor, where there is some
   product.b_address = b;
   product.c.set_data_handle(c);
   product.scratchpad.set_data_handle(workspace(Workspace::products, product.scratchpad_bytes));
@@ -125,15 +138,20 @@ void run(Product& product, const void* a, const void* b, void* c) {
 
 }  // namespace
 
-void gemm(int64_t m, int64_t n, int64_t k, const Matrix& a, const Matrix& b, void* c, DType c_dtype, int64_t c_stride, bool accumulate) {
+void gemm(int64_t m, int64_t n, int64_t k, const Matrix& a, const Matrix& b, void* c, DType c_dtype, int64_t c_stride,
+          bool accumulate) {
   if (m == 0 || n == 0 || k == 0) return;
-  run(product_of({m, n, k, a.row_stride, a.column_stride, b.row_stride, b.column_stride, c_stride, threads_here(), a.dtype, c_dtype, accumulate}), a.data,
-      b.data, c);
+  run(product_of({m, n, k, a.row_stride, a.column_stride, b.row_stride, b.column_stride, c_stride, threads_here(),
+                  a.dtype, c_dtype, accumulate}),
+      a.data, b.data, c);
 }
 
-void gemm_packed(int64_t m, int64_t n, int64_t k, const Matrix& a, const void* packed, void* c, DType c_dtype, int64_t c_stride, bool accumulate) {
+void gemm_packed(int64_t m, int64_t n, int64_t k, const Matrix& a, const void* packed, void* c, DType c_dtype,
+                 int64_t c_stride, bool accumulate) {
   if (m == 0 || n == 0 || k == 0) return;
-  run(product_of({m, n, k, a.row_stride, a.column_stride, 0, 0, c_stride, threads_here(), a.dtype, c_dtype, accumulate}), a.data, packed, c);
+  run(product_of(
+          {m, n, k, a.row_stride, a.column_stride, 0, 0, c_stride, threads_here(), a.dtype, c_dtype, accumulate}),
+      a.data, packed, c);
 }
 
 size_t packed_factor_bytes(int64_t k, int64_t n, DType dtype) { return packed_layout(k, n, dtype).get_size(); }

@@ -17,7 +17,9 @@ TRM_INLINE float dot(const T* x, const T* w, int64_t n) {
 }
 
 #if defined(__AVX512BF16__)
-TRM_INLINE __m512 multiply_add(__m512 sum, __m512i x, __m512i w) { return _mm512_dpbf16_ps(sum, (__m512bh)x, (__m512bh)w); }
+TRM_INLINE __m512 multiply_add(__m512 sum, __m512i x, __m512i w) {
+  return _mm512_dpbf16_ps(sum, (__m512bh)x, (__m512bh)w);
+}
 
 TRM_INLINE float dot(const uint16_t* x, const uint16_t* w, int64_t n) {
   __m512 even = _mm512_setzero_ps(), odd = even;
@@ -39,11 +41,13 @@ template <class T, class Y>
 void product(const void* x, const void* w, void* y, int64_t m, int64_t outputs, int64_t k, int64_t y_stride) {
   for (int64_t o = 0; o < outputs; ++o)
     for (int64_t i = 0; i < m; ++i)
-      store(static_cast<Y*>(y) + i * y_stride + o, dot(static_cast<const T*>(x) + i * k, static_cast<const T*>(w) + o * k, k));
+      store(static_cast<Y*>(y) + i * y_stride + o,
+            dot(static_cast<const T*>(x) + i * k, static_cast<const T*>(w) + o * k, k));
 }
 
 }  // namespace
 
-extern const GemvLoops gemv_loops{{product<float, float>, product<uint16_t, uint16_t>}, {product<float, float>, product<uint16_t, float>}};
+extern const GemvLoops gemv_loops{{product<float, float>, product<uint16_t, uint16_t>},
+                                  {product<float, float>, product<uint16_t, float>}};
 
 }  // namespace trm::cpu::TRM_SIMD

@@ -37,13 +37,17 @@ void token_mixer(const Tensor& x, const Weight& gate_up, const Weight& down, flo
     const int64_t start = b * n * width + first;
     const void* input = offset_by(x.address(), start, size);
     void* dense = workspace(Workspace::input, static_cast<size_t>(n * count) * size);
-    for (int64_t i = 0; i < n; ++i) std::memcpy(offset_by(dense, i * count, size), offset_by(input, i * width, size), static_cast<size_t>(count) * size);
+    for (int64_t i = 0; i < n; ++i)
+      std::memcpy(offset_by(dense, i * count, size), offset_by(input, i * width, size),
+                  static_cast<size_t>(count) * size);
     void* both = workspace(Workspace::gate_up, static_cast<size_t>(2 * inner * count) * size);
     auto* sum = static_cast<float*>(workspace(Workspace::sum, static_cast<size_t>((n + 1) * count) * sizeof(float)));
     weight_times(count, gate_up, row_major(dense, dtype, count), both, dtype, count);
-    swiglu_loops().forward[dtype](both, offset_by(both, inner * count, size), both, 1, inner * count, 0, 0);  // h takes gate's place
+    swiglu_loops().forward[dtype](both, offset_by(both, inner * count, size), both, 1, inner * count, 0,
+                                  0);  // h takes gate's place
     weight_times(count, down, row_major(both, dtype, count), sum, DType::float32, count);
-    rms_norm_loops().columns[dtype](sum, input, n, count, width, eps, offset_by(y.address(), start, size), sum + n * count);
+    rms_norm_loops().columns[dtype](sum, input, n, count, width, eps, offset_by(y.address(), start, size),
+                                    sum + n * count);
   });
 }
 

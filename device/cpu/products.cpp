@@ -27,7 +27,8 @@ void linear_backward_input(const Tensor& dy, const Weight& w, Tensor& dx, bool a
 
 void linear_backward_weight(const Tensor& dy, const Tensor& x, Tensor& dw) {
   const int64_t out = dw.size(0), in = dw.size(1);
-  gemm(out, in, x.size(0), transposed(dy.address(), dy.dtype(), out), row_major(x.address(), x.dtype(), in), dw.address(), DType::float32, in, true);
+  gemm(out, in, x.size(0), transposed(dy.address(), dy.dtype(), out), row_major(x.address(), x.dtype(), in),
+       dw.address(), DType::float32, in, true);
 }
 
 void token_linear(const Tensor& x, const Weight& w, Tensor& y) {
@@ -48,8 +49,9 @@ void token_linear_backward_input(const Tensor& dy, const Weight& w, Tensor& dx, 
   });
 }
 
-// Each thread sums its own share of the batch in a matrix of its own; these are added up in the order of the threads. Few rows of the left factor and many of
-// the right one are faster than the reverse, so the larger of O and N becomes the columns.
+// Each thread sums its own share of the batch in a matrix of its own; these are added up in the order of the threads.
+// Few rows of the left factor and many of the right one are faster than the reverse, so the larger of O and N becomes
+// the columns.
 void token_linear_backward_weight(const Tensor& dy, const Tensor& x, Tensor& dw) {
   const int64_t out = dw.size(0), in = dw.size(1), width = x.size(2), batch = x.size(0), area = out * in;
   const bool turned = out > in;
@@ -60,10 +62,11 @@ void token_linear_backward_weight(const Tensor& dy, const Tensor& x, Tensor& dw)
   parallel_each(shares, [&](int64_t share) {
     const int64_t first = batch * share / shares, end = batch * (share + 1) / shares;
     for (int64_t b = first; b < end; ++b) {
-      const void *left = offset_by(dy.address(), b * out * width, size_of(dtype)), *right = offset_by(x.address(), b * in * width, size_of(dtype));
+      const void *left = offset_by(dy.address(), b * out * width, size_of(dtype)),
+                 *right = offset_by(x.address(), b * in * width, size_of(dtype));
       if (turned) std::swap(left, right);
-      gemm(turned ? in : out, turned ? out : in, width, row_major(left, dtype, width), transposed(right, dtype, width), sums + share * area, DType::float32,
-           turned ? out : in, b > first);
+      gemm(turned ? in : out, turned ? out : in, width, row_major(left, dtype, width), transposed(right, dtype, width),
+           sums + share * area, DType::float32, turned ? out : in, b > first);
     }
   });
   float* to = dw.data<float>();

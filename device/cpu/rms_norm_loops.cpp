@@ -27,7 +27,8 @@ void rows(float* sum, const void* residual, int64_t rows, int64_t n, float eps, 
 }
 
 template <class T>
-void columns(float* sum, const void* residual, int64_t n, int64_t columns, int64_t stride, float eps, void* y, float* rstd) {
+void columns(float* sum, const void* residual, int64_t n, int64_t columns, int64_t stride, float eps, void* y,
+             float* rstd) {
   for (int64_t d = 0; d < columns; ++d) rstd[d] = 0;
   for (int64_t i = 0; i < n; ++i) {
     float* s = sum + i * columns;
@@ -64,7 +65,8 @@ void rows_backward(const void* dy, const void* y, const float* rstd, int64_t row
 }
 
 template <class T>
-void columns_backward(const void* dy, const void* y, const float* rstd, int64_t n, int64_t columns, int64_t stride, float* mean, void* ds) {
+void columns_backward(const void* dy, const void* y, const float* rstd, int64_t n, int64_t columns, int64_t stride,
+                      float* mean, void* ds) {
   const float fraction = 1.0f / static_cast<float>(n);
   for (int64_t c = 0; c < columns; ++c) mean[c] = 0;
   for (int64_t i = 0; i < n; ++i) {

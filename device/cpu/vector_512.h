@@ -1,12 +1,14 @@
 #pragma once
-// Sixteen lanes at a time, for loops that are worth writing out for AVX512_BF16; see vector_math.h for the same functions of one number.
+// Sixteen lanes at a time, for loops that are worth writing out for AVX512_BF16; see vector_math.h for the same
+// functions of one number.
 #include <immintrin.h>
 
 #include "device/cpu/vector_math.h"
 
 namespace trm::cpu {
 
-// Elements of activations: sixteen, or the first n < 16 with the other lanes 0 (a mask in every turn of a loop would cost: stores under a mask are slow).
+// Elements of activations: sixteen, or the first n < 16 with the other lanes 0 (a mask in every turn of a loop would
+// cost: stores under a mask are slow).
 TRM_INLINE __mmask16 first_lanes(int64_t n) { return static_cast<__mmask16>((1u << n) - 1u); }
 TRM_INLINE __m512 widened(__m256i x) { return _mm512_castsi512_ps(_mm512_slli_epi32(_mm512_cvtepu16_epi32(x), 16)); }
 TRM_INLINE __m512 load16(const float* p) { return _mm512_loadu_ps(p); }
@@ -16,7 +18,9 @@ TRM_INLINE __m512 load16(const uint16_t* p, int64_t n) { return widened(_mm256_m
 TRM_INLINE void store16(float* p, __m512 x) { _mm512_storeu_ps(p, x); }
 TRM_INLINE void store16(uint16_t* p, __m512 x) { _mm256_storeu_si256((__m256i*)p, (__m256i)_mm512_cvtneps_pbh(x)); }
 TRM_INLINE void store16(float* p, __m512 x, int64_t n) { _mm512_mask_storeu_ps(p, first_lanes(n), x); }
-TRM_INLINE void store16(uint16_t* p, __m512 x, int64_t n) { _mm256_mask_storeu_epi16(p, first_lanes(n), (__m256i)_mm512_cvtneps_pbh(x)); }
+TRM_INLINE void store16(uint16_t* p, __m512 x, int64_t n) {
+  _mm256_mask_storeu_epi16(p, first_lanes(n), (__m256i)_mm512_cvtneps_pbh(x));
+}
 
 /// Calls step(i) for i = 0, 16, … while sixteen elements are left, then step(i, count) for what is left of n.
 template <class Step>
@@ -28,17 +32,21 @@ TRM_INLINE void sixteen_by_sixteen(int64_t n, const Step& step) {
 
 /// e^x, relative error below 2e-7; 0 and infinity where it leaves the range of float32
 TRM_INLINE __m512 exponential16(__m512 x) {
-  const __m512 n = _mm512_roundscale_ps(_mm512_mul_ps(x, _mm512_set1_ps(1.44269504088896341f)), _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC);
-  const __m512 r = _mm512_fmadd_ps(n, _mm512_set1_ps(2.12194440e-4f), _mm512_fnmadd_ps(n, _mm512_set1_ps(0.693359375f), x));
+  const __m512 n = _mm512_roundscale_ps(_mm512_mul_ps(x, _mm512_set1_ps(1.44269504088896341f)),
+                                        _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC);
+  const __m512 r =
+      _mm512_fmadd_ps(n, _mm512_set1_ps(2.12194440e-4f), _mm512_fnmadd_ps(n, _mm512_set1_ps(0.693359375f), x));
   __m512 p = _mm512_set1_ps(1.9875691500e-4f);
-  for (const float c : {1.3981999507e-3f, 8.3334519073e-3f, 4.1665795894e-2f, 1.6666665459e-1f, 5.0000001201e-1f}) p = _mm512_fmadd_ps(p, r, _mm512_set1_ps(c));
+  for (const float c : {1.3981999507e-3f, 8.3334519073e-3f, 4.1665795894e-2f, 1.6666665459e-1f, 5.0000001201e-1f})
+    p = _mm512_fmadd_ps(p, r, _mm512_set1_ps(c));
   p = _mm512_fmadd_ps(p, _mm512_mul_ps(r, r), _mm512_add_ps(r, _mm512_set1_ps(1.0f)));
   return _mm512_scalef_ps(p, n);
 }
 
 /// σ(x), relative error below 3e-7. 1/d by an approximation of 14 bits and one Newton step.
 TRM_INLINE __m512 sigmoid16(__m512 x) {
-  const __m512 bounded = _mm512_max_ps(_mm512_set1_ps(-87.0f), x);  // keeps d finite, and NaN, which max takes from its second argument
+  const __m512 bounded =
+      _mm512_max_ps(_mm512_set1_ps(-87.0f), x);  // keeps d finite, and NaN, which max takes from its second argument
   const __m512 d = _mm512_add_ps(_mm512_set1_ps(1.0f), exponential16(_mm512_sub_ps(_mm512_setzero_ps(), bounded)));
   const __m512 guess = _mm512_rcp14_ps(d);
   return _mm512_mul_ps(guess, _mm512_fnmadd_ps(d, guess, _mm512_set1_ps(2.0f)));

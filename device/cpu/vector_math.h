@@ -1,6 +1,6 @@
 #pragma once
-// Scalar functions that GCC and Clang vectorise inside loops marked `#pragma omp simd`. All have internal linkage, so that each instruction set
-// keeps its own (see CMakeLists.txt). bfloat16 is uint16_t here.
+// Scalar functions that GCC and Clang vectorise inside loops marked `#pragma omp simd`. All have internal linkage, so
+// that each instruction set keeps its own (see CMakeLists.txt). bfloat16 is uint16_t here.
 #include <stdint.h>
 #include <string.h>
 
@@ -39,7 +39,8 @@ TRM_INLINE float rounded_as(const uint16_t*, float x) {
 /// e^x, relative error below 2e-7 in the normal range; 0 below -87.33, at most 2.4e38 (e^88.37) above; NaN stays NaN.
 /// x = n ln 2 + r, |r| ≤ ln 2 / 2, e^r by its minimax polynomial of degree 6 (Cephes expf's).
 TRM_INLINE float exponential(float x) {
-  constexpr float low = -87.33f, high = 88.37f, magic = 12582912.0f;  // 1.5 · 2^23: adding it rounds to the nearest integer
+  constexpr float low = -87.33f, high = 88.37f,
+                  magic = 12582912.0f;  // 1.5 · 2^23: adding it rounds to the nearest integer
   float c = x < low ? low : x;
   c = c > high ? high : c;
   const float shifted = c * 1.44269504088896341f + magic;

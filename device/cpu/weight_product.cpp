@@ -22,12 +22,13 @@ void transpose(const Tensor& from, void* to) {
         for (int64_t r = i; r < std::min(i + tile, rows); ++r) target[c * rows + r] = source[r * columns + c];
 }
 
-// Packed forms: of a weight on the last axis both right factors Wᵀ and W as gemm_packed wants them; of a token weight, a left factor that is read as it
-// stands, the transpose for the backward.
+// Packed forms: of a weight on the last axis both right factors Wᵀ and W as gemm_packed wants them; of a token weight,
+// a left factor that is read as it stands, the transpose for the backward.
 void pack_weight(const Tensor& value, Tensor& packed, Tensor& packed_backward, bool token) {
   const int64_t out = value.size(0), in = value.size(1);
   if (token) {
-    value.dtype() == DType::float32 ? transpose<float>(value, packed_backward.address()) : transpose<bfloat16>(value, packed_backward.address());
+    value.dtype() == DType::float32 ? transpose<float>(value, packed_backward.address())
+                                    : transpose<bfloat16>(value, packed_backward.address());
     return;
   }
   pack_factor(in, out, transposed(value.address(), value.dtype(), in), packed.address());
@@ -41,22 +42,31 @@ Backend::PackedBytes packed_bytes(int64_t out, int64_t in, DType dtype, bool tok
   return {packed_factor_bytes(in, out, dtype), packed_factor_bytes(out, in, dtype)};
 }
 
-void times_transposed_weight(int64_t m, const Matrix& x, const Weight& w, void* c, DType c_dtype, int64_t c_stride, bool accumulate) {
-  if (w.packed) gemm_packed(m, w.out(), w.in(), x, w.packed.address(), c, c_dtype, c_stride, accumulate);
-  else gemm(m, w.out(), w.in(), x, transposed(w.value.address(), x.dtype, w.in()), c, c_dtype, c_stride, accumulate);
+void times_transposed_weight(int64_t m, const Matrix& x, const Weight& w, void* c, DType c_dtype, int64_t c_stride,
+                             bool accumulate) {
+  if (w.packed)
+    gemm_packed(m, w.out(), w.in(), x, w.packed.address(), c, c_dtype, c_stride, accumulate);
+  else
+    gemm(m, w.out(), w.in(), x, transposed(w.value.address(), x.dtype, w.in()), c, c_dtype, c_stride, accumulate);
 }
 
-void times_weight(int64_t m, const Matrix& x, const Weight& w, void* c, DType c_dtype, int64_t c_stride, bool accumulate) {
-  if (w.packed_backward) gemm_packed(m, w.in(), w.out(), x, w.packed_backward.address(), c, c_dtype, c_stride, accumulate);
-  else gemm(m, w.in(), w.out(), x, row_major(w.value.address(), x.dtype, w.in()), c, c_dtype, c_stride, accumulate);
+void times_weight(int64_t m, const Matrix& x, const Weight& w, void* c, DType c_dtype, int64_t c_stride,
+                  bool accumulate) {
+  if (w.packed_backward)
+    gemm_packed(m, w.in(), w.out(), x, w.packed_backward.address(), c, c_dtype, c_stride, accumulate);
+  else
+    gemm(m, w.in(), w.out(), x, row_major(w.value.address(), x.dtype, w.in()), c, c_dtype, c_stride, accumulate);
 }
 
-void weight_times(int64_t n, const Weight& w, const Matrix& x, void* c, DType c_dtype, int64_t c_stride, bool accumulate) {
+void weight_times(int64_t n, const Weight& w, const Matrix& x, void* c, DType c_dtype, int64_t c_stride,
+                  bool accumulate) {
   gemm(w.out(), n, w.in(), row_major(w.value.address(), x.dtype, w.in()), x, c, c_dtype, c_stride, accumulate);
 }
 
-void transposed_weight_times(int64_t n, const Weight& w, const Matrix& x, void* c, DType c_dtype, int64_t c_stride, bool accumulate) {
-  const Matrix factor = w.packed_backward ? row_major(w.packed_backward.address(), x.dtype, w.out()) : transposed(w.value.address(), x.dtype, w.in());
+void transposed_weight_times(int64_t n, const Weight& w, const Matrix& x, void* c, DType c_dtype, int64_t c_stride,
+                             bool accumulate) {
+  const Matrix factor = w.packed_backward ? row_major(w.packed_backward.address(), x.dtype, w.out())
+                                          : transposed(w.value.address(), x.dtype, w.in());
   gemm(w.in(), n, w.out(), factor, x, c, c_dtype, c_stride, accumulate);
 }
 

@@ -27,7 +27,8 @@ void* workspace(Workspace use, size_t bytes) {
     buffer.memory.reset();
     buffer.memory.reset(allocate_pages(bytes + 1));
     buffer.bytes = buffer.memory ? bytes : 0;
-    if (!buffer.memory) throw OutOfMemory("out of memory on cpu: asked for " + std::to_string(bytes >> 20) + " MiB of work space");
+    if (!buffer.memory)
+      throw OutOfMemory("out of memory on cpu: asked for " + std::to_string(bytes >> 20) + " MiB of work space");
   }
   return buffer.memory.get();
 }

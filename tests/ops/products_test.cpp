@@ -8,7 +8,8 @@ class Products : public OpTest {};
 TRM_OP_SUITE(Products);
 
 /// a [m, k] b [k, n] in float64.
-std::vector<double> product(const std::vector<double>& a, const std::vector<double>& b, int64_t m, int64_t k, int64_t n) {
+std::vector<double> product(const std::vector<double>& a, const std::vector<double>& b, int64_t m, int64_t k,
+                            int64_t n) {
   std::vector<double> c(m * n, 0.0);
   for (int64_t i = 0; i < m; ++i)
     for (int64_t l = 0; l < k; ++l)
@@ -23,18 +24,23 @@ std::vector<double> transpose(const std::vector<double>& a, int64_t rows, int64_
   return t;
 }
 
-std::vector<double> slice(const std::vector<double>& a, int64_t first, int64_t count) { return {a.begin() + first, a.begin() + first + count}; }
+std::vector<double> slice(const std::vector<double>& a, int64_t first, int64_t count) {
+  return {a.begin() + first, a.begin() + first + count};
+}
 
 struct Sizes {
   int64_t m, out, in;
 };
-// One row and few rows (decoding), odd sizes, more rows than a chunk, the models' widths, more inputs than cache lines hold evenly.
-const Sizes linear_sizes[] = {{1, 1, 1}, {1, 33, 65}, {3, 130, 70}, {8, 1000, 384}, {67, 49, 31}, {200, 130, 70}, {193, 512, 384}, {1, 5000, 37}};
+// One row and few rows (decoding), odd sizes, more rows than a chunk, the models' widths, more inputs than cache lines
+// hold evenly.
+const Sizes linear_sizes[] = {{1, 1, 1},    {1, 33, 65},    {3, 130, 70},    {8, 1000, 384},
+                              {67, 49, 31}, {200, 130, 70}, {193, 512, 384}, {1, 5000, 37}};
 
 TEST_P(Products, LinearForwardAndInputGradient) {
   for (const auto [m, out, in] : linear_sizes) {
     SCOPED_TRACE(std::to_string(m) + " x " + std::to_string(out) + " x " + std::to_string(in));
-    const auto x = random(m * in, 1), w = random(out * in, 2, 1 / std::sqrt(static_cast<float>(in))), dy = random(m * out, 3), start = random(m * in, 4);
+    const auto x = random(m * in, 1), w = random(out * in, 2, 1 / std::sqrt(static_cast<float>(in))),
+               dy = random(m * out, 3), start = random(m * in, 4);
     for (const bool packed : {true, false}) {
       const Weight weight = packed ? this->weight(w, out, in) : ops::make_weight(tensor(w, {out, in}));
       const Tensor y = ops::linear(tensor(x, {m, in}), weight);
@@ -74,17 +80,20 @@ TEST_P(Products, WeightGradientIsAddedInFloat32) {
 struct TokenSizes {
   int64_t batch, out, in, width;
 };
-const TokenSizes token_sizes[] = {{1, 1, 1, 1}, {2, 5, 3, 7}, {3, 66, 17, 33}, {1, 33, 70, 130}, {5, 512, 97, 48}, {2, 97, 256, 64}};
+const TokenSizes token_sizes[] = {{1, 1, 1, 1},     {2, 5, 3, 7},     {3, 66, 17, 33},
+                                  {1, 33, 70, 130}, {5, 512, 97, 48}, {2, 97, 256, 64}};
 
 TEST_P(Products, TokenForwardAndInputGradient) {
   for (const auto [batch, out, in, width] : token_sizes) {
-    SCOPED_TRACE(std::to_string(batch) + " x " + std::to_string(out) + " x " + std::to_string(in) + " x " + std::to_string(width));
-    const auto x = random(batch * in * width, 1), w = random(out * in, 2, 1 / std::sqrt(static_cast<float>(in))), dy = random(batch * out * width, 3),
-               start = random(batch * in * width, 4);
+    SCOPED_TRACE(std::to_string(batch) + " x " + std::to_string(out) + " x " + std::to_string(in) + " x " +
+                 std::to_string(width));
+    const auto x = random(batch * in * width, 1), w = random(out * in, 2, 1 / std::sqrt(static_cast<float>(in))),
+               dy = random(batch * out * width, 3), start = random(batch * in * width, 4);
     std::vector<double> y, dx, sum;
     for (int64_t b = 0; b < batch; ++b) {
       const auto row = product(widen(w), slice(widen(x), b * in * width, in * width), out, in, width);
-      const auto back = product(transpose(widen(w), out, in), slice(widen(dy), b * out * width, out * width), in, out, width);
+      const auto back =
+          product(transpose(widen(w), out, in), slice(widen(dy), b * out * width, out * width), in, out, width);
       y.insert(y.end(), row.begin(), row.end());
       dx.insert(dx.end(), back.begin(), back.end());
     }
@@ -94,7 +103,8 @@ TEST_P(Products, TokenForwardAndInputGradient) {
       const Tensor result = ops::token_linear(tensor(x, {batch, in, width}), weight);
       EXPECT_LT(relative_error(result, y), tolerance());
       EXPECT_EQ(result.to_vector<float>(), ops::token_linear(tensor(x, {batch, in, width}), weight).to_vector<float>());
-      EXPECT_LT(relative_error(ops::token_linear_backward_input(tensor(dy, {batch, out, width}), weight), dx), tolerance());
+      EXPECT_LT(relative_error(ops::token_linear_backward_input(tensor(dy, {batch, out, width}), weight), dx),
+                tolerance());
       Tensor into = tensor(start, {batch, in, width});
       ops::token_linear_backward_input_into(tensor(dy, {batch, out, width}), weight, into);
       EXPECT_LT(relative_error(into, sum), tolerance());
@@ -104,12 +114,14 @@ TEST_P(Products, TokenForwardAndInputGradient) {
 
 TEST_P(Products, TokenWeightGradientIsAddedInFloat32) {
   for (const auto [batch, out, in, width] : token_sizes) {
-    SCOPED_TRACE(std::to_string(batch) + " x " + std::to_string(out) + " x " + std::to_string(in) + " x " + std::to_string(width));
-    const auto x = random(batch * in * width, 1), dy = random(batch * out * width, 2), start = random_values(out * in, DType::float32, 3);
+    SCOPED_TRACE(std::to_string(batch) + " x " + std::to_string(out) + " x " + std::to_string(in) + " x " +
+                 std::to_string(width));
+    const auto x = random(batch * in * width, 1), dy = random(batch * out * width, 2),
+               start = random_values(out * in, DType::float32, 3);
     std::vector<double> expected = widen(start);
     for (int64_t b = 0; b < batch; ++b) {
-      const auto part = product(slice(widen(dy), b * out * width, out * width), transpose(slice(widen(x), b * in * width, in * width), in, width), out,
-                                width, in);
+      const auto part = product(slice(widen(dy), b * out * width, out * width),
+                                transpose(slice(widen(x), b * in * width, in * width), in, width), out, width, in);
       for (size_t i = 0; i < part.size(); ++i) expected[i] += part[i];
     }
     Tensor dw = floats(start, {out, in}), again = floats(start, {out, in});
@@ -125,7 +137,9 @@ TEST_P(Products, RepackFollowsTheWeight) {
   Weight weight = this->weight(first, 70, 40);
   weight.value.copy_from(tensor(second, {70, 40}));
   ops::repack(weight);
-  EXPECT_LT(relative_error(ops::linear(tensor(x, {90, 40}), weight), product(widen(x), transpose(widen(second), 70, 40), 90, 40, 70)), tolerance());
+  EXPECT_LT(relative_error(ops::linear(tensor(x, {90, 40}), weight),
+                           product(widen(x), transpose(widen(second), 70, 40), 90, 40, 70)),
+            tolerance());
 }
 
 TEST_P(Products, NotANumberSpreads) {

@@ -12,14 +12,17 @@ constexpr float eps = 1e-5f;
 struct Sizes {
   int64_t batch, rows, width, in;  // y [batch, rows, width]; the product sums over `in`
 };
-const Sizes all_sizes[] = {{1, 1, 1, 1}, {1, 1, 96, 40}, {1, 5, 130, 384}, {2, 5, 7, 3}, {3, 35, 66, 17}, {2, 97, 48, 130}, {1, 150, 33, 65}};
+const Sizes all_sizes[] = {{1, 1, 1, 1},    {1, 1, 96, 40},   {1, 5, 130, 384}, {2, 5, 7, 3},
+                           {3, 35, 66, 17}, {2, 97, 48, 130}, {1, 150, 33, 65}};
 
-/// Calls f(vector number, position in it, element number) over [batch, n, width]; vectors run over the last axis or, with token, axis 1.
+/// Calls f(vector number, position in it, element number) over [batch, n, width]; vectors run over the last axis or,
+/// with token, axis 1.
 template <class F>
 void each(const Sizes& s, bool token, const F& f) {
   for (int64_t b = 0; b < s.batch; ++b)
     for (int64_t i = 0; i < s.rows; ++i)
-      for (int64_t d = 0; d < s.width; ++d) f(token ? b * s.width + d : b * s.rows + i, token ? i : d, (b * s.rows + i) * s.width + d);
+      for (int64_t d = 0; d < s.width; ++d)
+        f(token ? b * s.width + d : b * s.rows + i, token ? i : d, (b * s.rows + i) * s.width + d);
 }
 
 struct Norm {
@@ -46,7 +49,8 @@ Values sum(const Values& x, const Values& w, const Values& residual, const Sizes
 }
 
 std::string text(const Sizes& s, bool token) {
-  return std::string(token ? "token " : "") + to_string(Shape{s.batch, s.rows, s.width}) + " from " + std::to_string(s.in);
+  return std::string(token ? "token " : "") + to_string(Shape{s.batch, s.rows, s.width}) + " from " +
+         std::to_string(s.in);
 }
 
 TEST_P(RmsNorm, LinearResidualRmsNorm) {
@@ -54,17 +58,22 @@ TEST_P(RmsNorm, LinearResidualRmsNorm) {
     for (const Sizes& s : all_sizes) {
       SCOPED_TRACE(text(s, token));
       const int64_t out = token ? s.rows : s.width;
-      const Shape x_shape = token ? Shape{s.batch, s.in, s.width} : Shape{s.batch, s.rows, s.in}, shape{s.batch, s.rows, s.width};
-      const auto x = random(x_shape.elements(), 1), w = random(out * s.in, 2, 1 / std::sqrt(static_cast<float>(s.in))), residual = random(shape.elements(), 3);
+      const Shape x_shape = token ? Shape{s.batch, s.in, s.width} : Shape{s.batch, s.rows, s.in},
+                  shape{s.batch, s.rows, s.width};
+      const auto x = random(x_shape.elements(), 1), w = random(out * s.in, 2, 1 / std::sqrt(static_cast<float>(s.in))),
+                 residual = random(shape.elements(), 3);
       const Norm expected = rms_norm(sum(widen(x), widen(w), widen(residual), s, token), s, token);
       for (const bool packed : {true, false}) {
-        const Weight weight = packed ? this->weight(w, out, s.in, token) : ops::make_weight(tensor(w, {out, s.in}), token);
+        const Weight weight =
+            packed ? this->weight(w, out, s.in, token) : ops::make_weight(tensor(w, {out, s.in}), token);
         Tensor rstd;
         const Tensor y = ops::linear_residual_rms_norm(tensor(x, x_shape), weight, tensor(residual, shape), eps, &rstd);
         EXPECT_EQ(y.shape(), shape);
         EXPECT_LT(relative_error(y, expected.y), tolerance());
         EXPECT_LT(relative_error(rstd, expected.rstd), tolerance());
-        EXPECT_EQ(y.to_vector<float>(), ops::linear_residual_rms_norm(tensor(x, x_shape), weight, tensor(residual, shape), eps, nullptr).to_vector<float>());
+        EXPECT_EQ(y.to_vector<float>(),
+                  ops::linear_residual_rms_norm(tensor(x, x_shape), weight, tensor(residual, shape), eps, nullptr)
+                      .to_vector<float>());
       }
     }
 }
@@ -82,7 +91,9 @@ TEST_P(RmsNorm, BackwardMatchesFiniteDifferences) {
     const Norm norm = rms_norm(widen(x), s, token);
     const Tensor y = tensor({norm.y.begin(), norm.y.end()}, {2, 3, 5});
     const Tensor rstd = floats({norm.rstd.begin(), norm.rstd.end()}, token ? Shape{2, 5} : Shape{2, 3});
-    EXPECT_LT(relative_error(ops::rms_norm_backward(tensor(dy, {2, 3, 5}), y, rstd, token), finite_differences(f, widen(x))), tolerance());
+    EXPECT_LT(
+        relative_error(ops::rms_norm_backward(tensor(dy, {2, 3, 5}), y, rstd, token), finite_differences(f, widen(x))),
+        tolerance());
   }
 }
 
@@ -92,14 +103,16 @@ TEST_P(RmsNorm, BackwardIsTheFormula) {
       SCOPED_TRACE(text(s, token));
       const Shape shape{s.batch, s.rows, s.width};
       const int64_t n = token ? s.rows : s.width, vectors = shape.elements() / n;
-      const auto dy = random(shape.elements(), 1), y = random(shape.elements(), 2), rstd = random_values(vectors, DType::float32, 3);
+      const auto dy = random(shape.elements(), 1), y = random(shape.elements(), 2),
+                 rstd = random_values(vectors, DType::float32, 3);
       Values dot(vectors, 0.0), ds(dy.size());
       each(s, token, [&](int64_t v, int64_t, int64_t e) { dot[v] += static_cast<double>(dy[e]) * y[e]; });
       each(s, token, [&](int64_t v, int64_t, int64_t e) { ds[e] = rstd[v] * (dy[e] - y[e] * dot[v] / n); });
       const Tensor scale = floats(rstd, token ? Shape{s.batch, s.width} : Shape{s.batch, s.rows});
       const Tensor result = ops::rms_norm_backward(tensor(dy, shape), tensor(y, shape), scale, token);
       EXPECT_LT(relative_error(result, ds), tolerance());
-      EXPECT_EQ(result.to_vector<float>(), ops::rms_norm_backward(tensor(dy, shape), tensor(y, shape), scale, token).to_vector<float>());
+      EXPECT_EQ(result.to_vector<float>(),
+                ops::rms_norm_backward(tensor(dy, shape), tensor(y, shape), scale, token).to_vector<float>());
     }
 }
 

@@ -13,7 +13,8 @@ struct Sizes {
   int64_t batch, rows, width, inner;  // x [batch, rows, width]; token: weights act on `rows`
 };
 // The width that the weights act on is `width`, or `rows` with token weights.
-const Sizes all_sizes[] = {{1, 1, 3, 2}, {2, 5, 7, 3}, {1, 1, 96, 320}, {3, 35, 66, 17}, {2, 97, 48, 130}, {1, 150, 33, 65}};
+const Sizes all_sizes[] = {{1, 1, 3, 2},    {2, 5, 7, 3},     {1, 1, 96, 320},
+                           {3, 35, 66, 17}, {2, 97, 48, 130}, {1, 150, 33, 65}};
 
 double silu(double x) { return x / (1 + std::exp(-x)); }
 
@@ -26,7 +27,9 @@ Values to_rows(const Values& x, int64_t batch, int64_t n, int64_t width, bool to
       for (int64_t d = 0; d < width; ++d) rows[(b * width + d) * n + i] = x[(b * n + i) * width + d];
   return rows;
 }
-Values from_rows(const Values& rows, int64_t batch, int64_t n, int64_t width, bool token) { return to_rows(rows, batch, width, n, token); }
+Values from_rows(const Values& rows, int64_t batch, int64_t n, int64_t width, bool token) {
+  return to_rows(rows, batch, width, n, token);
+}
 
 /// x [m, k] wᵀ, w [o, k]
 Values linear(const Values& x, const Values& w, int64_t m, int64_t o, int64_t k) {
@@ -40,7 +43,8 @@ Values linear(const Values& x, const Values& w, int64_t m, int64_t o, int64_t k)
 Values swiglu(const Values& gate_up, int64_t m, int64_t inner) {
   Values h(m * inner);
   for (int64_t i = 0; i < m; ++i)
-    for (int64_t j = 0; j < inner; ++j) h[i * inner + j] = silu(gate_up[i * 2 * inner + j]) * gate_up[(2 * i + 1) * inner + j];
+    for (int64_t j = 0; j < inner; ++j)
+      h[i * inner + j] = silu(gate_up[i * 2 * inner + j]) * gate_up[(2 * i + 1) * inner + j];
   return h;
 }
 
@@ -61,11 +65,14 @@ struct Case {
   int64_t other() const { return token ? sizes.width : sizes.rows; }
   int64_t m() const { return sizes.batch * other(); }
   int64_t elements() const { return sizes.batch * sizes.rows * sizes.width; }
-  Shape shape(int64_t axis) const { return token ? Shape{sizes.batch, axis, sizes.width} : Shape{sizes.batch, sizes.rows, axis}; }
+  Shape shape(int64_t axis) const {
+    return token ? Shape{sizes.batch, axis, sizes.width} : Shape{sizes.batch, sizes.rows, axis};
+  }
   Values rows(const Values& x, int64_t axis) const { return to_rows(x, sizes.batch, axis, sizes.width, token); }
   Values back(const Values& x, int64_t axis) const { return from_rows(x, sizes.batch, axis, sizes.width, token); }
   std::string text() const {
-    return std::string(token ? "token " : "") + to_string(Shape{sizes.batch, sizes.rows, sizes.width}) + ", inner " + std::to_string(sizes.inner);
+    return std::string(token ? "token " : "") + to_string(Shape{sizes.batch, sizes.rows, sizes.width}) + ", inner " +
+           std::to_string(sizes.inner);
   }
 };
 
@@ -84,7 +91,8 @@ TEST_P(Swiglu, Forward) {
     const Values gate_up = linear(c.rows(widen(x), k), widen(w), c.m(), 2 * inner, k);
     const Values h = c.back(swiglu(gate_up, c.m(), inner), inner);
     for (const bool packed : {true, false}) {
-      const Weight weight = packed ? this->weight(w, 2 * inner, k, c.token) : ops::make_weight(tensor(w, {2 * inner, k}), c.token);
+      const Weight weight =
+          packed ? this->weight(w, 2 * inner, k, c.token) : ops::make_weight(tensor(w, {2 * inner, k}), c.token);
       Tensor kept;
       EXPECT_LT(relative_error(ops::linear_swiglu(tensor(x, c.shape(k)), weight, nullptr), h), tolerance());
       const Tensor result = ops::linear_swiglu(tensor(x, c.shape(k)), weight, &kept);
@@ -112,8 +120,10 @@ TEST_P(Swiglu, BackwardIsTheFormula) {
         d_gate_up[(2 * i + 1) * inner + j] = dh * g * s;
       }
     for (const bool packed : {true, false}) {
-      const Weight weight = packed ? this->weight(w, k, inner, c.token) : ops::make_weight(tensor(w, {k, inner}), c.token);
-      const auto gradient = ops::linear_swiglu_backward(tensor(dy, c.shape(k)), weight, tensor(kept, c.shape(2 * inner)));
+      const Weight weight =
+          packed ? this->weight(w, k, inner, c.token) : ops::make_weight(tensor(w, {k, inner}), c.token);
+      const auto gradient =
+          ops::linear_swiglu_backward(tensor(dy, c.shape(k)), weight, tensor(kept, c.shape(2 * inner)));
       EXPECT_LT(relative_error(gradient.d_gate_up, c.back(d_gate_up, 2 * inner)), tolerance());
       EXPECT_LT(relative_error(gradient.h, c.back(h, inner)), tolerance());
       const auto again = ops::linear_swiglu_backward(tensor(dy, c.shape(k)), weight, tensor(kept, c.shape(2 * inner)));
@@ -134,7 +144,8 @@ TEST_P(Swiglu, GradientMatchesFiniteDifferences) {
       for (size_t i = 0; i < y.size(); ++i) sum += y[i] * dy_rows[i];
       return sum;
     };
-    const auto gradient = ops::linear_swiglu_backward(tensor(dy, c.shape(k)), weight(w, k, inner, token), tensor(kept, c.shape(2 * inner)));
+    const auto gradient = ops::linear_swiglu_backward(tensor(dy, c.shape(k)), weight(w, k, inner, token),
+                                                      tensor(kept, c.shape(2 * inner)));
     EXPECT_LT(relative_error(gradient.d_gate_up, finite_differences(f, widen(kept))), tolerance());
   }
 }
@@ -152,8 +163,10 @@ TEST_P(Swiglu, BlockKeepsNothingAndAgrees) {
     for (size_t i = 0; i < sum.size(); ++i) sum[i] += rows[i];
     const Values expected = c.back(rms_norm(sum, m, k, eps), k);
     for (const bool packed : {true, false}) {
-      const Weight first = packed ? weight(up, 2 * inner, k, c.token) : ops::make_weight(tensor(up, {2 * inner, k}), c.token);
-      const Weight second = packed ? weight(down, k, inner, c.token) : ops::make_weight(tensor(down, {k, inner}), c.token);
+      const Weight first =
+          packed ? weight(up, 2 * inner, k, c.token) : ops::make_weight(tensor(up, {2 * inner, k}), c.token);
+      const Weight second =
+          packed ? weight(down, k, inner, c.token) : ops::make_weight(tensor(down, {k, inner}), c.token);
       const Tensor y = ops::swiglu_block(tensor(x, c.shape(k)), first, second, eps);
       EXPECT_LT(relative_error(y, expected), tolerance());
       EXPECT_EQ(y.to_vector<float>(), ops::swiglu_block(tensor(x, c.shape(k)), first, second, eps).to_vector<float>());
@@ -167,8 +180,8 @@ TEST_P(Swiglu, LargeGatesStayFinite) {
   std::vector<float> kept = gates, identity(inner * inner, 0.0f);
   kept.resize(2 * inner, 1.0f);
   for (int64_t i = 0; i < inner; ++i) identity[i * inner + i] = 1.0f;
-  const auto gradient = ops::linear_swiglu_backward(tensor(std::vector<float>(inner, 1.0f), {1, inner}), weight(identity, inner, inner),
-                                                    tensor(kept, {1, 2 * inner}));
+  const auto gradient = ops::linear_swiglu_backward(tensor(std::vector<float>(inner, 1.0f), {1, inner}),
+                                                    weight(identity, inner, inner), tensor(kept, {1, 2 * inner}));
   const auto h = gradient.h.to_vector<float>(), d = gradient.d_gate_up.to_vector<float>();
   const auto rounded = tensor(kept, {2 * inner}).to_vector<float>();
   for (int64_t i = 0; i < inner; ++i) {
