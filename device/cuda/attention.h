@@ -18,7 +18,9 @@ AttentionShape attention_shape(const Tensor& qkv, int heads, bool causal);
 void attention_simple(const AttentionShape& shape, const Tensor& qkv, Tensor& out, Tensor* lse);
 void attention_backward_simple(const AttentionShape& shape, const Tensor& dout, const Tensor& qkv, const Tensor& out, const Tensor& lse, Tensor& dqkv);
 
-// bfloat16 on the matrix engine, head_dim 32 or 64. False where they do not serve.
+// bfloat16, head_dim 32 or 64. False where they do not serve. On Hopper for long sequences, then for all.
+bool attention_sm90(const AttentionShape& shape, const Tensor& qkv, Tensor& out, Tensor* lse);
+bool attention_backward_sm90(const AttentionShape& shape, const Tensor& dout, const Tensor& qkv, const Tensor& out, const Tensor& lse, Tensor& dqkv);
 bool attention_flash(const AttentionShape& shape, const Tensor& qkv, Tensor& out, Tensor* lse);
 bool attention_backward_flash(const AttentionShape& shape, const Tensor& dout, const Tensor& qkv, const Tensor& out, const Tensor& lse, Tensor& dqkv);
 

@@ -13,7 +13,7 @@ __device__ __forceinline__ float stable_slope(float x) { return x >= 0 ? 1.0f : 
 
 /// What one pass over (part of) a row finds. sum: Σ exp(x - top), or Σ s(x).
 struct RowPart {
-  float top = -INFINITY, sum = 0;
+  float top = -INFINITY, sum = 0, base = 0;  // base: top, or 0 where that is -∞
   int32_t best = INT32_MAX;
 
   /// Takes N logits at index, index + 1, ...; the largest so far seldom changes.
@@ -22,7 +22,7 @@ struct RowPart {
     float highest = x[0];
 #pragma unroll
     for (int j = 1; j < N; ++j) highest = fmaxf(highest, x[j]);
-    if (highest > top || best == INT32_MAX) {
+    if (!(highest <= top) || best == INT32_MAX) {
       int32_t at = index;
 #pragma unroll
       for (int j = N - 1; j >= 0; --j)
@@ -31,10 +31,11 @@ struct RowPart {
         if (best != INT32_MAX && highest > -INFINITY) sum *= __expf(top - highest);
       best = at;
       top = highest;
+      base = top == -INFINITY ? 0.0f : top;
     }
 #pragma unroll
     for (int j = 0; j < N; ++j) {
-      if constexpr (kind == LossKind::softmax) sum += x[j] == top ? 1.0f : __expf(x[j] - top);
+      if constexpr (kind == LossKind::softmax) sum += __expf(x[j] - base);
       else sum += stable(x[j]);
     }
   }

@@ -7,7 +7,7 @@
 namespace trm::cuda {
 namespace {
 
-constexpr int threads = 256, small_vocabulary = 64, columns = 128, lists = 4, batch = 8;
+constexpr int threads = 256, small_vocabulary = 64, columns = 128, lists = 4, batch = 8, span = 1024;
 
 template <class T>
 __global__ void embedding_kernel(const int32_t* tokens, const T* table, const float* puzzles, const T* positions, float scale, T* out, int64_t N, int64_t P,
@@ -106,21 +106,29 @@ __global__ void scan_kernel(const int32_t* counts, int32_t* starts, int64_t V) {
   if (threadIdx.x == blockDim.x - 1) starts[V] = sums[threadIdx.x];
 }
 
-/// order[starts[token] + number of equal tokens before i] = i: a stable sort by token. Tiles of tokens pass through shared memory.
-__global__ void list_tokens_kernel(const int32_t* tokens, const int32_t* starts, int32_t* order, int64_t rows, int64_t V) {
+/// before[i] += equal tokens among the tokens [first, first + span) that come before i; block (tokens i, span). Tiles pass through shared memory.
+__global__ void rank_tokens_kernel(const int32_t* tokens, int32_t* before, int64_t rows) {
   __shared__ int32_t tile[threads];
-  const int64_t i = int64_t{blockIdx.x} * threads + threadIdx.x;
+  const int64_t i = int64_t{blockIdx.x} * threads + threadIdx.x, first = int64_t{blockIdx.y} * span;
+  if (first > int64_t{blockIdx.x} * threads + threads - 1) return;
   const int32_t token = i < rows ? tokens[i] : -1;
-  int32_t before = 0;
-  for (int64_t first = 0; first <= int64_t{blockIdx.x} * threads; first += threads) {
+  int32_t equal = 0;
+  for (int64_t at = first; at < first + span && at <= int64_t{blockIdx.x} * threads; at += threads) {
     __syncthreads();
-    tile[threadIdx.x] = first + threadIdx.x < rows ? tokens[first + threadIdx.x] : -1;
+    tile[threadIdx.x] = at + threadIdx.x < rows ? tokens[at + threadIdx.x] : -1;
     __syncthreads();
-    const int count = first + threads <= i ? threads : static_cast<int>(i - first);
+    const int count = at + threads <= i ? threads : static_cast<int>(i - at);
 #pragma unroll 8
-    for (int j = 0; j < count; ++j) before += tile[j] == token;
+    for (int j = 0; j < count; ++j) equal += tile[j] == token;
   }
-  if (i < rows && token >= 0 && token < V) order[starts[token] + before] = static_cast<int32_t>(i);
+  if (i < rows && equal) atomicAdd(before + i, equal);  // integers: any order
+}
+
+/// order[starts[token] + number of equal tokens before i] = i: a stable sort by token.
+__global__ void list_tokens_kernel(const int32_t* tokens, const int32_t* starts, const int32_t* before, int32_t* order, int64_t rows, int64_t V) {
+  const int64_t i = int64_t{blockIdx.x} * threads + threadIdx.x;
+  if (i >= rows || tokens[i] < 0 || tokens[i] >= V) return;
+  order[starts[tokens[i]] + before[i]] = static_cast<int32_t>(i);
 }
 
 /// Block (token): `lists` groups of threads take a contiguous part of the list each; their sums are added in order.
@@ -174,12 +182,14 @@ void add_to_small_table(Context& context, const Tensor& dx, const Tensor& tokens
 
 template <class T>
 void add_to_large_table(Context& context, const Tensor& dx, const Tensor& tokens, float scale, Tensor& d_table, const TokenShape& s, int64_t rows) {
-  const Tensor counts = Tensor::zeros({s.V}, DType::int32, dx.device()), starts = Tensor::empty({s.V + 1}, DType::int32, dx.device()),
+  const Tensor counts = Tensor::zeros({s.V}, DType::int32, dx.device()), before = Tensor::zeros({rows}, DType::int32, dx.device()), starts = Tensor::empty({s.V + 1}, DType::int32, dx.device()),
                order = Tensor::empty({rows}, DType::int32, dx.device());
   const auto* token = elements<int32_t>(tokens);
   count_tokens_kernel<<<blocks_for(rows, threads), threads, 0, context.stream>>>(token, elements<int32_t>(counts), rows, s.V);
   scan_kernel<<<1, 1024, 0, context.stream>>>(elements<int32_t>(counts), elements<int32_t>(starts), s.V);
-  list_tokens_kernel<<<blocks_for(rows, threads), threads, 0, context.stream>>>(token, elements<int32_t>(starts), elements<int32_t>(order), rows, s.V);
+  rank_tokens_kernel<<<dim3(blocks_for(rows, threads), blocks_for(rows, span)), threads, 0, context.stream>>>(token, elements<int32_t>(before), rows);
+  list_tokens_kernel<<<blocks_for(rows, threads), threads, 0, context.stream>>>(token, elements<int32_t>(starts), elements<int32_t>(before),
+                                                                               elements<int32_t>(order), rows, s.V);
   add_lists_kernel<T><<<static_cast<unsigned>(s.V), dim3(64, lists), 0, context.stream>>>(elements<T>(dx), elements<int32_t>(starts),
                                                                                      elements<int32_t>(order), scale, elements<float>(d_table), s);
 }

@@ -95,28 +95,46 @@ __global__ void token_rms_norm_kernel(T* y, float* rstd, int64_t N, int64_t D, f
     for (int j = 0; j < W; ++j) rstd[blockIdx.y * D + d + j] = scale[j];
 }
 
+/// The first `held` rows of a thread stay in registers between the two passes.
 template <class T, int W>
 __global__ void token_rms_norm_backward_kernel(const T* dy, const T* y, const float* rstd, T* ds, int64_t N, int64_t D) {
+  constexpr int held = 7;
   __shared__ float shared[W][16][32];
   const int64_t d = (int64_t{blockIdx.x} * 32 + threadIdx.x) * W, first = blockIdx.y * N * D + d;
+  const auto load = [&](const T* from, int64_t n) { return *reinterpret_cast<const Pack<T, W>*>(from + first + n * D); };
+  Pack<T, W> g[held]{}, v[held]{};
   float dot[W] = {};
-  if (d < D)
-    for (int64_t n = threadIdx.y; n < N; n += blockDim.y) {
-      const auto g = *reinterpret_cast<const Pack<T, W>*>(dy + first + n * D), v = *reinterpret_cast<const Pack<T, W>*>(y + first + n * D);
+  const auto add = [&](const Pack<T, W>& a, const Pack<T, W>& b) {
 #pragma unroll
-      for (int j = 0; j < W; ++j) dot[j] += to_float(g.v[j]) * to_float(v.v[j]);
-    }
-  float mean[W];
+    for (int j = 0; j < W; ++j) dot[j] += to_float(a.v[j]) * to_float(b.v[j]);
+  };
+  if (d < D) {
+#pragma unroll
+    for (int i = 0; i < held; ++i)
+      if (const int64_t n = threadIdx.y + 16 * i; n < N) {
+        g[i] = load(dy, n);
+        v[i] = load(y, n);
+      }
+#pragma unroll
+    for (int i = 0; i < held; ++i) add(g[i], v[i]);
+    for (int64_t n = threadIdx.y + 16 * held; n < N; n += 16) add(load(dy, n), load(y, n));
+  }
+  float mean[W], scale[W];
 #pragma unroll
   for (int j = 0; j < W; ++j) mean[j] = column_sum(dot[j], shared[j]) / static_cast<float>(N);
   if (d >= D) return;
-  for (int64_t n = threadIdx.y; n < N; n += blockDim.y) {
-    const auto g = *reinterpret_cast<const Pack<T, W>*>(dy + first + n * D), v = *reinterpret_cast<const Pack<T, W>*>(y + first + n * D);
+#pragma unroll
+  for (int j = 0; j < W; ++j) scale[j] = rstd[blockIdx.y * D + d + j];
+  const auto write = [&](const Pack<T, W>& a, const Pack<T, W>& b, int64_t n) {
     Pack<T, W> out;
 #pragma unroll
-    for (int j = 0; j < W; ++j) out.v[j] = from_float<T>(rstd[blockIdx.y * D + d + j] * (to_float(g.v[j]) - to_float(v.v[j]) * mean[j]));
+    for (int j = 0; j < W; ++j) out.v[j] = from_float<T>(scale[j] * (to_float(a.v[j]) - to_float(b.v[j]) * mean[j]));
     *reinterpret_cast<Pack<T, W>*>(ds + first + n * D) = out;
-  }
+  };
+#pragma unroll
+  for (int i = 0; i < held; ++i)
+    if (const int64_t n = threadIdx.y + 16 * i; n < N) write(g[i], v[i], n);
+  for (int64_t n = threadIdx.y + 16 * held; n < N; n += 16) write(load(dy, n), load(y, n), n);
 }
 
 template <class F>

@@ -120,6 +120,14 @@ __device__ __forceinline__ uint64_t descriptor(uint32_t address) {
   return (uint64_t{1} << 62) | (uint64_t{1024 >> 4} << 32) | (uint64_t{1} << 16) | ((address & 0x3ffff) >> 4);
 }
 
+/// The same for rows of a head: head_dim 64, or 32 in the 64-byte swizzle. 16 further along rows are 32 · head_dim bytes.
+template <int head_dim>
+__device__ __forceinline__ uint64_t head_descriptor(uint32_t address) {
+  static_assert(head_dim == 64 || head_dim == 32);
+  const uint64_t swizzle = head_dim == 64 ? 1 : 2, group = 16 * head_dim;
+  return (swizzle << 62) | ((group >> 4) << 32) | (uint64_t{1} << 16) | ((address & 0x3ffff) >> 4);
+}
+
 /// The same for more than 64 contiguous elements of M or N: boxes of 64, `box_bytes` apart.
 __device__ __forceinline__ uint64_t wide_descriptor(uint32_t address, int box_bytes) {
   return (uint64_t{1} << 62) | (uint64_t{1024 >> 4} << 32) | (static_cast<uint64_t>(box_bytes >> 4) << 16) | ((address & 0x3ffff) >> 4);
@@ -170,6 +178,11 @@ __device__ __forceinline__ uint32_t pair(float low, float high) {
 }
 __device__ __forceinline__ float low_of(uint32_t packed) { return __uint_as_float(packed << 16); }
 __device__ __forceinline__ float high_of(uint32_t packed) { return __uint_as_float(packed & 0xffff0000u); }
+__device__ __forceinline__ float exp2_fast(float x) {
+  float y;
+  asm("ex2.approx.ftz.f32 %0, %1;" : "=f"(y) : "f"(x));
+  return y;
+}
 /// σ(x) = (1 + tanh(x / 2)) / 2, with the one instruction for tanh (error 2⁻¹¹, under what bfloat16 keeps).
 __device__ __forceinline__ float fast_sigmoid(float x) {
   float t;
@@ -187,6 +200,14 @@ __device__ __forceinline__ uint32_t tile_address(uint32_t base, int row, int chu
 __device__ __forceinline__ uint32_t transposed_tile_address(uint32_t base, int column, int chunk, int lane) {
   const int r = column + (lane / 16) * 8 + lane % 8, c = chunk + lane / 8 % 2;
   return base + static_cast<uint32_t>(r * 128 + ((c ^ (r & 7)) << 4));
+}
+
+/// tile_address for rows of a head.
+template <int head_dim>
+__device__ __forceinline__ uint32_t head_tile_address(uint32_t base, int row, int chunk, int lane) {
+  const int r = row + (lane / 8 % 2) * 8 + lane % 8, c = chunk + lane / 16;
+  const int mixed = head_dim == 64 ? c ^ (r & 7) : c ^ (r / 2 & 3);
+  return base + static_cast<uint32_t>(r * 2 * head_dim + (mixed << 4));
 }
 
 }  // namespace trm::cuda::sm90

@@ -27,7 +27,7 @@ Encode encoder() {
 }  // namespace
 
 CUtensorMap make_tensor_map(const void* base, std::initializer_list<int64_t> sizes, std::initializer_list<int64_t> strides,
-                            std::initializer_list<int64_t> box) {
+                            std::initializer_list<int64_t> box, bool narrow) {
   std::array<cuuint64_t, 5> size{}, stride{};
   std::array<cuuint32_t, 5> part{}, step{1, 1, 1, 1, 1};
   std::copy(sizes.begin(), sizes.end(), size.begin());
@@ -35,7 +35,8 @@ CUtensorMap make_tensor_map(const void* base, std::initializer_list<int64_t> siz
   std::transform(box.begin(), box.end(), part.begin(), [](int64_t n) { return static_cast<cuuint32_t>(n); });
   CUtensorMap map{};
   const CUresult result = encoder()(&map, CU_TENSOR_MAP_DATA_TYPE_BFLOAT16, static_cast<cuuint32_t>(sizes.size()), const_cast<void*>(base), size.data(),
-                                    stride.data(), part.data(), step.data(), CU_TENSOR_MAP_INTERLEAVE_NONE, CU_TENSOR_MAP_SWIZZLE_128B,
+                                    stride.data(), part.data(), step.data(), CU_TENSOR_MAP_INTERLEAVE_NONE,
+                                    narrow ? CU_TENSOR_MAP_SWIZZLE_64B : CU_TENSOR_MAP_SWIZZLE_128B,
                                     CU_TENSOR_MAP_L2_PROMOTION_L2_256B, CU_TENSOR_MAP_FLOAT_OOB_FILL_NONE);
   if (result != CUDA_SUCCESS) throw DeviceError("cuda: cuTensorMapEncodeTiled failed with error " + std::to_string(result));
   return map;
