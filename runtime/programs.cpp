@@ -10,6 +10,7 @@
 #include <nlohmann/json.hpp>
 
 #include "data/files.h"
+#include "device/backend.h"
 #include "device/op.h"
 
 namespace trm {
@@ -21,6 +22,11 @@ constexpr std::array kinds{DeviceKind::cpu, DeviceKind::cuda, DeviceKind::accele
 std::string support(const OpBase& op, DeviceKind kind) {
   if (op.native(kind)) return "native";
   return op.native(DeviceKind::cpu) ? "fallback" : "absent";
+}
+
+/// Backends register their kernels when they are first asked for.
+void open_platforms() {
+  for (const DeviceKind kind : kinds) platform_of(kind);
 }
 
 fs::path program_file() {
@@ -63,6 +69,7 @@ fs::path installed_config_folder() {
 int thread_count() { return omp_get_max_threads(); }
 
 std::string op_report() {
+  open_platforms();
   std::string text = format("%-28s", "op");
   for (const DeviceKind kind : kinds) text += format("%-13s", name_of(kind));
   text += "\n";
@@ -89,6 +96,7 @@ std::string op_report() {
 }
 
 void write_op_report(const fs::path& file) {
+  open_platforms();
   nlohmann::ordered_json rows = nlohmann::ordered_json::array();
   for (const OpBase* op : OpBase::all())
     for (const DeviceKind kind : kinds) {
