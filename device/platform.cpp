@@ -42,9 +42,9 @@ Platform* open_module(DeviceKind kind) {
 
 Platform& platform_of(DeviceKind kind) {
   static std::mutex mutex;
-  static std::map<DeviceKind, Platform*> platforms;  // never destroyed: tensors may outlive main
+  static auto* platforms = new std::map<DeviceKind, Platform*>;  // never destroyed: tensors may outlive main
   const std::lock_guard lock(mutex);
-  Platform*& platform = platforms[kind];
+  Platform*& platform = (*platforms)[kind];
   if (!platform) platform = kind == DeviceKind::cpu ? cpu::platform() : open_module(kind);
   return *platform;
 }
