@@ -156,13 +156,12 @@ template <int head_dim>
 void run(Context& context, const AttentionShape& shape, const Pointers& p) {
   constexpr int threads = 256;
   delta_kernel<head_dim><<<blocks_for(shape.B * shape.N * shape.heads * (head_dim / 8), threads), threads, 0, context.stream>>>(shape, p);
-  if (shape.N > 256) {
-    launch<head_dim, 8, true>(context, shape, p);
-    launch<head_dim, 8, false>(context, shape, p);
-  } else {
-    launch<head_dim, 4, true>(context, shape, p);
-    launch<head_dim, 4, false>(context, shape, p);
-  }
+  const auto both = [&]<int warps>() {
+    launch<head_dim, warps, true>(context, shape, p);
+    launch<head_dim, warps, false>(context, shape, p);
+  };
+  if (shape.N <= 256) both.template operator()<4>();
+  else both.template operator()<8>();
   launched("attention_backward");
 }
 

@@ -127,15 +127,20 @@ void launch(Context& context, const AttentionShape& shape, const Pointers& p) {
   launched("attention");
 }
 
+template <int head_dim>
+void run(Context& context, const AttentionShape& shape, const Pointers& p) {
+  if (shape.N <= 256) launch<head_dim, 4>(context, shape, p);
+  else launch<head_dim, 8>(context, shape, p);
+}
+
 }  // namespace
 
 bool attention_flash(const AttentionShape& shape, const Tensor& qkv, Tensor& out, Tensor* lse) {
   if (qkv.dtype() != DType::bfloat16 || !aligned16(qkv) || !aligned16(out) || shape.B > 65535) return false;
   Context& context = context_of(qkv);
   const Pointers p{elements<__nv_bfloat16>(qkv), elements<__nv_bfloat16>(out), lse ? elements<float>(*lse) : nullptr};
-  const bool wide = shape.N > 256;
-  if (shape.head_dim == 64) wide ? launch<64, 8>(context, shape, p) : launch<64, 4>(context, shape, p);
-  else if (shape.head_dim == 32) wide ? launch<32, 8>(context, shape, p) : launch<32, 4>(context, shape, p);
+  if (shape.head_dim == 64) run<64>(context, shape, p);
+  else if (shape.head_dim == 32) run<32>(context, shape, p);
   else return false;
   return true;
 }

@@ -68,7 +68,7 @@ __device__ __forceinline__ float column_sum(float x, float (*shared)[32]) {
 
 /// The same over axis 1 of [B, N, D]: block (columns of D, b), a pack of W columns a thread.
 template <class T, int W>
-__global__ void token_rms_norm_kernel(T* y, float* rstd, int64_t N, int64_t D, float eps) {
+__global__ __launch_bounds__(512) void token_rms_norm_kernel(T* y, float* rstd, int64_t N, int64_t D, float eps) {
   __shared__ float shared[W][16][32];
   const int64_t d = (int64_t{blockIdx.x} * 32 + threadIdx.x) * W;
   T* column = y + blockIdx.y * N * D + d;
@@ -97,7 +97,7 @@ __global__ void token_rms_norm_kernel(T* y, float* rstd, int64_t N, int64_t D, f
 
 /// The first `held` rows of a thread stay in registers between the two passes.
 template <class T, int W>
-__global__ void token_rms_norm_backward_kernel(const T* dy, const T* y, const float* rstd, T* ds, int64_t N, int64_t D) {
+__global__ __launch_bounds__(512) void token_rms_norm_backward_kernel(const T* dy, const T* y, const float* rstd, T* ds, int64_t N, int64_t D) {
   constexpr int held = 7;
   __shared__ float shared[W][16][32];
   const int64_t d = (int64_t{blockIdx.x} * 32 + threadIdx.x) * W, first = blockIdx.y * N * D + d;

@@ -1,4 +1,5 @@
-// dh = dy W_down, and in its epilogue the gradient through silu(gate) ∘ up, and h again: gate and up are read once, dh never leaves the chip.
+// dh = dy W_down, and in its epilogue the gradient through silu(gate) ∘ up, and h again: gate and up are read once, dh never leaves the chip. The kernel
+// waits for memory more than it multiplies, so tiles are narrow and gate and up have two places: the next tile's load while this one is worked on.
 #include "device/cuda/gemm_sm90.cuh"
 #include "device/cuda/packed.h"
 #include "device/cuda/swiglu.h"
@@ -7,12 +8,14 @@ namespace trm::cuda {
 namespace {
 
 using namespace sm90;
-using Tiles = Gemm<128, 4, Share::b>;
+using Tiles = Gemm<64, 6, Share::b>;
 
-constexpr int part_bytes = 64 * Tiles::BN * 2;    // one warpgroup's part of gate, up or h
-constexpr int staging_bytes = 3 * part_bytes;      // gate, then its gradient; up, then its gradient; h
+constexpr int part_bytes = 64 * Tiles::BN * 2;  // one warpgroup's part of gate, up or h
+constexpr int slot_bytes = 2 * part_bytes;       // gate, then its gradient; up, then its gradient
+constexpr int staging_bytes = 2 * slot_bytes + part_bytes;  // two slots, h
 constexpr int staging_at = Tiles::ring_bytes, barriers_at = staging_at + 2 * staging_bytes;
-constexpr size_t shared_bytes = 1024 + barriers_at + 8 * (2 * Tiles::stages + 2 * 2);
+constexpr size_t shared_bytes = 1024 + barriers_at + 8 * (2 * Tiles::stages + 2 * 4);
+static_assert(Tiles::BN == 64 && shared_bytes <= 232448);
 
 struct Maps {
   CUtensorMap dy, w, gate_up, d_gate_up, h;
@@ -28,11 +31,11 @@ __global__ __launch_bounds__(Tiles::threads, 1) void swiglu_backward_kernel_sm90
   const uint32_t base = aligned_shared(memory), barriers = base + barriers_at, others = barriers + 16 * Tiles::stages;
   Tiles::Ring ring{base, barriers, barriers + 8 * Tiles::stages};
   const uint32_t rank = cluster_rank();
-  const auto gate_up_there = [&](int group) { return others + 16 * group; };
-  const auto staging_free = [&](int group) { return others + 16 * group + 8; };
+  const auto gate_up_there = [&](int group, int slot) { return others + 32 * group + 8 * slot; };
+  const auto slot_free = [&](int group, int slot) { return others + 32 * group + 16 + 8 * slot; };
   if (threadIdx.x == 0) {
     Tiles::init(ring);
-    for (int i = 0; i < 4; ++i) init_barrier(others + 8 * i, 1);
+    for (int i = 0; i < 8; ++i) init_barrier(others + 8 * i, 1);
     publish_barriers();
   }
   cluster_sync();
@@ -44,37 +47,36 @@ __global__ __launch_bounds__(Tiles::threads, 1) void swiglu_backward_kernel_sm90
     if (threadIdx.x == 0) {
       for (int tile = first; tile < tiles; tile += step) Tiles::load(ring, maps.dy, maps.w, row_of(tile), column_of(tile), shape.k_tiles, rank);
     } else if (threadIdx.x == warp_size) {
-      uint32_t phase = 0;
-      for (int tile = first; tile < tiles; tile += step, phase ^= 1)
+      int count = 0;
+      for (int tile = first; tile < tiles; tile += step, ++count)
         for (int group = 0; group < 2; ++group) {
-          const uint32_t to = base + staging_at + group * staging_bytes, there = gate_up_there(group);
-          const int row = row_of(tile) + 64 * group;
-          wait(staging_free(group), phase ^ 1);
-          arrive_expecting(there, 2 * part_bytes);
-          for (int box = 0; box < 2; ++box) {
-            load_2d(to + box * 8192, maps.gate_up, column_of(tile) + 64 * box, row, there);
-            load_2d(to + part_bytes + box * 8192, maps.gate_up, shape.inner + column_of(tile) + 64 * box, row, there);
-          }
+          const int slot = count % 2, row = row_of(tile) + 64 * group;
+          const uint32_t to = base + staging_at + group * staging_bytes + slot * slot_bytes, there = gate_up_there(group, slot);
+          wait(slot_free(group, slot), (count / 2 & 1) ^ 1);
+          arrive_expecting(there, slot_bytes);
+          load_2d(to, maps.gate_up, column_of(tile), row, there);
+          load_2d(to + part_bytes, maps.gate_up, shape.inner + column_of(tile), row, there);
         }
     }
   } else {
     more_registers<Tiles::multiplier_registers>();
     const int group = threadIdx.x / warpgroup - 1, thread = threadIdx.x % warpgroup, lane = thread % warp_size, warp = thread / warp_size;
-    const uint32_t staging = base + staging_at + group * staging_bytes;
+    const uint32_t staging = base + staging_at + group * staging_bytes, h_at = staging + 2 * slot_bytes;
     float d[Tiles::accumulators];
     int count = 0;
     for (int tile = first; tile < tiles; tile += step, ++count) {
       Tiles::multiply(ring, d, group, shape.k_tiles, [&] {
         if (thread == 0 && count > 0) {
           wait_stores_read();
-          arrive(staging_free(group));
+          arrive(slot_free(group, (count - 1) % 2));
         }
       });
-      wait(gate_up_there(group), count & 1);
+      const uint32_t gates = staging + count % 2 * slot_bytes, ups = gates + part_bytes;
+      wait(gate_up_there(group, count % 2), count / 2 & 1);
       if (count > 0) sync_group(1 + group);  // h of the last tile has been read: thread 0 has waited for it
 #pragma unroll
       for (int i = 0; i < Tiles::BN / 16; ++i) {
-        const uint32_t at = tile_address(staging + i / 4 * 8192, 16 * warp, 2 * i % 8, lane);
+        const uint32_t at = tile_address(gates, 16 * warp, 2 * i, lane);
         uint32_t gate[4], up[4], h[4];
         load_tiles(at, gate);
         load_tiles(at + part_bytes, up);
@@ -95,17 +97,15 @@ __global__ __launch_bounds__(Tiles::threads, 1) void swiglu_backward_kernel_sm90
         }
         store_tiles(at, gate[0], gate[1], gate[2], gate[3]);
         store_tiles(at + part_bytes, up[0], up[1], up[2], up[3]);
-        store_tiles(at + 2 * part_bytes, h[0], h[1], h[2], h[3]);
+        store_tiles(at - gates + h_at, h[0], h[1], h[2], h[3]);
       }
       fence_async();
       sync_group(1 + group);
       if (thread == 0) {
         const int row = row_of(tile) + 64 * group, column = column_of(tile);
-        for (int box = 0; box < 2; ++box) {
-          store_2d(maps.d_gate_up, column + 64 * box, row, staging + box * 8192);
-          store_2d(maps.d_gate_up, shape.inner + column + 64 * box, row, staging + part_bytes + box * 8192);
-          store_2d(maps.h, column + 64 * box, row, staging + 2 * part_bytes + box * 8192);
-        }
+        store_2d(maps.d_gate_up, column, row, gates);
+        store_2d(maps.d_gate_up, shape.inner + column, row, ups);
+        store_2d(maps.h, column, row, h_at);
         commit_stores();
       }
     }

@@ -108,6 +108,14 @@ TEST_P(Attention, MatchesFloat64AtTheSizesOfTheModels) {
   check({1, 916, 1, 64, false});
 }
 
+TEST_P(Attention, MatchesFloat64AroundTheTilesOfLongSequences) {
+  check({2, 129, 2, 64, true});
+  check({1, 192, 1, 64, true});
+  check({2, 200, 3, 64, false});
+  check({1, 257, 3, 32, false});
+  check({2, 385, 1, 32, true});
+}
+
 TEST_P(Attention, LargeScoresStayFinite) { check({1, 40, 2, 16, true}, 8); }
 
 TEST_P(Attention, BackwardMatchesFiniteDifferences) {
