@@ -1,4 +1,5 @@
-// Times the CUDA kernels at the sizes of the presets, each beside the simpler versions of the same op, and checks that they agree:
+// Times the CUDA kernels at the sizes of the presets, each beside the simpler versions of the same op, and checks that
+// they agree:
 //   cuda_ladder [section...]    of: ceilings channel token attention loss head optimizer; all where none is named
 // A rung is timed as a captured graph of ten calls, the median of seven replays.
 #include <algorithm>
@@ -25,7 +26,9 @@ const Device cuda{DeviceKind::cuda, 0};
 std::vector<std::string> wanted;
 double worst_disagreement = 0;
 
-bool is_wanted(const char* section) { return wanted.empty() || std::find(wanted.begin(), wanted.end(), section) != wanted.end(); }
+bool is_wanted(const char* section) {
+  return wanted.empty() || std::find(wanted.begin(), wanted.end(), section) != wanted.end();
+}
 
 double microseconds_of(const std::function<void()>& call) {
   Backend& backend = Backend::of(cuda);
@@ -41,7 +44,8 @@ double microseconds_of(const std::function<void()>& call) {
     const auto start = std::chrono::steady_clock::now();
     graph->replay();
     backend.synchronize();
-    times.push_back(std::chrono::duration<double, std::micro>(std::chrono::steady_clock::now() - start).count() / calls);
+    times.push_back(std::chrono::duration<double, std::micro>(std::chrono::steady_clock::now() - start).count() /
+                    calls);
   }
   std::sort(times.begin(), times.end());
   return times[times.size() / 2];
@@ -66,14 +70,16 @@ Tensor random_tensor(const Shape& shape, DType dtype, uint64_t seed, float scale
   std::vector<float> values(static_cast<size_t>(shape.elements()));
   for (size_t i = 0; i < values.size(); i += 4) {
     const auto bits = philox(seed, static_cast<uint32_t>(i), 0, 0, 0);
-    for (size_t j = 0; j < 4 && i + j < values.size(); ++j) values[i + j] = scale * 3.4f * (uniform(bits[j]) - 0.5f);  // about unit variance
+    for (size_t j = 0; j < 4 && i + j < values.size(); ++j)
+      values[i + j] = scale * 3.4f * (uniform(bits[j]) - 0.5f);  // about unit variance
   }
   const Tensor wide = Tensor::from(values, shape, cuda);
   return dtype == DType::float32 ? wide : ops::cast(wide, dtype);
 }
 
 Weight random_weight(int64_t out, int64_t in, uint64_t seed, bool token, bool packed) {
-  Weight w = ops::make_weight(random_tensor({out, in}, DType::bfloat16, seed, 1 / std::sqrt(static_cast<float>(in))), token);
+  Weight w =
+      ops::make_weight(random_tensor({out, in}, DType::bfloat16, seed, 1 / std::sqrt(static_cast<float>(in))), token);
   if (packed) ops::repack(w);
   return w;
 }
@@ -89,7 +95,8 @@ void compare(const std::string& name, const Tensor& a, const Tensor& b, double t
     norm += static_cast<double>(y[i]) * y[i];
   }
   const double error = difference / largest;
-  std::printf("    %-54s max %.2e, norm %.2e%s\n", (name + ": difference").c_str(), error, std::sqrt(square / norm), error < tolerance ? "" : "  DISAGREES");
+  std::printf("    %-54s max %.2e, norm %.2e%s\n", (name + ": difference").c_str(), error, std::sqrt(square / norm),
+              error < tolerance ? "" : "  DISAGREES");
   worst_disagreement = std::max(worst_disagreement, error / tolerance);
   std::fflush(stdout);
 }
@@ -113,11 +120,14 @@ void channel(int64_t M, int64_t D, int64_t I, const std::string& at) {
     const std::string how = packed ? " fused" : " simple";
     h[packed] = ops::linear_swiglu(x, up, &kept[packed]);
     rung("gate-up" + at + how, 2 * product, element * (D + I), [&] { ops::linear_swiglu(x, up, nullptr); });
-    rung("gate-up kept" + at + how, 2 * product, element * (D + 3 * I), [&] { ops::linear_swiglu(x, up, &kept[packed]); });
+    rung("gate-up kept" + at + how, 2 * product, element * (D + 3 * I),
+         [&] { ops::linear_swiglu(x, up, &kept[packed]); });
     y[packed] = ops::linear_residual_rms_norm(h[packed], down, x, 1e-5f, &rstd[packed]);
-    rung("down+norm" + at + how, product, element * (I + 2 * D), [&] { ops::linear_residual_rms_norm(h[packed], down, x, 1e-5f, nullptr); });
+    rung("down+norm" + at + how, product, element * (I + 2 * D),
+         [&] { ops::linear_residual_rms_norm(h[packed], down, x, 1e-5f, nullptr); });
     g[packed] = ops::linear_swiglu_backward(dy, down, kept[packed]);
-    rung("swiglu backward" + at + how, product, element * (D + 5 * I), [&] { ops::linear_swiglu_backward(dy, down, kept[packed]); });
+    rung("swiglu backward" + at + how, product, element * (D + 5 * I),
+         [&] { ops::linear_swiglu_backward(dy, down, kept[packed]); });
   }
   compare("gate-up" + at, h[1], h[0]);
   compare("gate-up kept" + at, kept[1], kept[0]);
@@ -126,7 +136,8 @@ void channel(int64_t M, int64_t D, int64_t I, const std::string& at) {
   compare("swiglu backward d_gate_up" + at, g[1].d_gate_up, g[0].d_gate_up);
   compare("swiglu backward h" + at, g[1].h, g[0].h);
   const Weight up = random_weight(2 * I, D, 6, false, true), down = random_weight(D, I, 7, false, true);
-  Tensor dx = random_tensor({M, D}, DType::bfloat16, 8), dw_up = Tensor::zeros({2 * I, D}, DType::float32, cuda), dw_down = Tensor::zeros({D, I}, DType::float32, cuda);
+  Tensor dx = random_tensor({M, D}, DType::bfloat16, 8), dw_up = Tensor::zeros({2 * I, D}, DType::float32, cuda),
+         dw_down = Tensor::zeros({D, I}, DType::float32, cuda);
   rung("dx of gate-up" + at, 2 * product, 0, [&] { ops::linear_backward_input_into(g[1].d_gate_up, up, dx); });
   rung("dw of gate-up" + at, 2 * product, 0, [&] { ops::linear_backward_weight(g[1].d_gate_up, x, dw_up); });
   rung("dw of down" + at, product, 0, [&] { ops::linear_backward_weight(dy, g[1].h, dw_down); });
@@ -164,7 +175,8 @@ void token_training(const Tensor& x, const Tensor& ds, const Weight& up, const W
   compare("token backward dx", dx[1], dx[0]);
   compare("token backward dw of gate-up", dw_up[1], dw_up[0]);
   compare("token backward dw of down", dw_down[1], dw_down[0]);
-  rung("token forward, keeping rstd, on chip", 3 * product, element * 2 * N, [&] { ops::swiglu_block_forward(x, up, down, 1e-5f, rstd[1]); });
+  rung("token forward, keeping rstd, on chip", 3 * product, element * 2 * N,
+       [&] { ops::swiglu_block_forward(x, up, down, 1e-5f, rstd[1]); });
   rung("token backward simple", 6 * product, element * (13 * I + 5 * N), composed);
   rung("token backward on chip", 6 * product, element * (6 * I + 8 * N), recomputed);
   rung("token backward on chip, without weights", 3 * product, element * (3 * I + 3 * N),
@@ -179,7 +191,8 @@ void token(int64_t B, int64_t N, int64_t D, int64_t I) {
     const Weight up = random_weight(2 * I, N, 12, true, version > 0), down = random_weight(N, I, 13, true, version > 0);
     const std::string how = std::array{" simple", " padded weights", " on chip"}[version];
     const auto mixer = [&] {
-      return version == 2 ? ops::swiglu_block(x, up, down, 1e-5f) : ops::linear_residual_rms_norm(ops::linear_swiglu(x, up, nullptr), down, x, 1e-5f, nullptr);
+      return version == 2 ? ops::swiglu_block(x, up, down, 1e-5f)
+                          : ops::linear_residual_rms_norm(ops::linear_swiglu(x, up, nullptr), down, x, 1e-5f, nullptr);
     };
     y[version] = mixer();
     rung("token mixer" + how, 3 * product, element * 2 * N, [&] { mixer(); });
@@ -190,51 +203,63 @@ void token(int64_t B, int64_t N, int64_t D, int64_t I) {
   Tensor rstd, dx = random_tensor({B, N, D}, DType::bfloat16, 14);
   const Tensor h = ops::linear_swiglu(x, up, &kept), out = ops::linear_residual_rms_norm(h, down, x, 1e-5f, &rstd);
   rung("token gate-up kept", 2 * product, element * (N + 3 * I), [&] { ops::linear_swiglu(x, up, &kept); });
-  rung("token down+norm", product, element * (I + 2 * N), [&] { ops::linear_residual_rms_norm(h, down, x, 1e-5f, &rstd); });
+  rung("token down+norm", product, element * (I + 2 * N),
+       [&] { ops::linear_residual_rms_norm(h, down, x, 1e-5f, &rstd); });
   rung("token rms norm backward", 0, element * 3 * N, [&] { ops::rms_norm_backward(dy, out, rstd, true); });
   const auto g = ops::linear_swiglu_backward(dy, down, kept);
   rung("token swiglu backward", product, element * (N + 5 * I), [&] { ops::linear_swiglu_backward(dy, down, kept); });
   Tensor dw_up = Tensor::zeros({2 * I, N}, DType::float32, cuda), dw_down = Tensor::zeros({N, I}, DType::float32, cuda);
-  rung("token dx", 2 * product, element * (2 * I + 2 * N), [&] { ops::token_linear_backward_input_into(g.d_gate_up, up, dx); });
-  rung("token dw of gate-up", 2 * product, element * (2 * I + N), [&] { ops::token_linear_backward_weight(g.d_gate_up, x, dw_up); });
+  rung("token dx", 2 * product, element * (2 * I + 2 * N),
+       [&] { ops::token_linear_backward_input_into(g.d_gate_up, up, dx); });
+  rung("token dw of gate-up", 2 * product, element * (2 * I + N),
+       [&] { ops::token_linear_backward_weight(g.d_gate_up, x, dw_up); });
   rung("token dw of down", product, element * (I + N), [&] { ops::token_linear_backward_weight(dy, g.h, dw_down); });
   token_training(x, dy, up, down);
 }
 
 void attention(int64_t B, int64_t N, int heads, int64_t head_dim, bool causal, const std::string& at) {
   const int64_t inner = heads * head_dim;
-  const Tensor qkv = random_tensor({B, N, 3 * inner}, DType::bfloat16, 20), dout = random_tensor({B, N, inner}, DType::bfloat16, 21);
-  const double product = 2.0 * static_cast<double>(B * N * N * inner) / (causal ? 2 : 1), element = 2.0 * static_cast<double>(B * N * inner);
+  const Tensor qkv = random_tensor({B, N, 3 * inner}, DType::bfloat16, 20),
+               dout = random_tensor({B, N, inner}, DType::bfloat16, 21);
+  const double product = 2.0 * static_cast<double>(B * N * N * inner) / (causal ? 2 : 1),
+               element = 2.0 * static_cast<double>(B * N * inner);
   Tensor lse;
   const Tensor out = ops::attention(qkv, heads, causal, &lse);
   const Tensor dqkv = ops::attention_backward(dout, qkv, out, lse, heads, causal);
   {  // against float32 on some examples
     const int64_t some = std::min<int64_t>(B, 4);
-    const Tensor wide = ops::cast(qkv.rows(0, some), DType::float32), wide_dout = ops::cast(dout.rows(0, some), DType::float32);
+    const Tensor wide = ops::cast(qkv.rows(0, some), DType::float32),
+                 wide_dout = ops::cast(dout.rows(0, some), DType::float32);
     Tensor wide_lse;
     const Tensor wide_out = ops::attention(wide, heads, causal, &wide_lse);
     compare("attention" + at, out.rows(0, some), wide_out);
-    compare("attention backward" + at, dqkv.rows(0, some), ops::attention_backward(wide_dout, wide, wide_out, wide_lse, heads, causal));
+    compare("attention backward" + at, dqkv.rows(0, some),
+            ops::attention_backward(wide_dout, wide, wide_out, wide_lse, heads, causal));
   }
   rung("attention" + at, 2 * product, element * 4, [&] { ops::attention(qkv, heads, causal, nullptr); });
-  rung("attention backward" + at, 5 * product, element * 8, [&] { ops::attention_backward(dout, qkv, out, lse, heads, causal); });
+  rung("attention backward" + at, 5 * product, element * 8,
+       [&] { ops::attention_backward(dout, qkv, out, lse, heads, causal); });
   const auto tables = ops::make_rope_tables(N, static_cast<int>(head_dim), 10000, cuda);
   Tensor turned = qkv;
   rung("rope" + at, 0, element * 4, [&] { ops::rope(turned, tables, heads); });
   const Weight w = random_weight(3 * inner, 512, 22, false, true);
   const Tensor x = random_tensor({B * N, 512}, DType::bfloat16, 23);
-  rung("qkv product" + at, 2.0 * static_cast<double>(B * N) * 3 * static_cast<double>(inner) * 512, 0, [&] { ops::linear(x, w); });
+  rung("qkv product" + at, 2.0 * static_cast<double>(B * N) * 3 * static_cast<double>(inner) * 512, 0,
+       [&] { ops::linear(x, w); });
 }
 
 void head_loss(int64_t B, int64_t S, int64_t D, int64_t V, LossKind kind, const std::string& at) {
   const Tensor x = random_tensor({B, S, D}, DType::bfloat16, 30), scale = random_tensor({B}, DType::float32, 31);
   const Weight w = random_weight(V, D, 32, false, true);
   std::vector<int32_t> ids(static_cast<size_t>(B * S));
-  for (size_t i = 0; i < ids.size(); ++i) ids[i] = static_cast<int32_t>(philox(33, static_cast<uint32_t>(i), 0, 0, 0)[0] % static_cast<uint32_t>(V));
+  for (size_t i = 0; i < ids.size(); ++i)
+    ids[i] = static_cast<int32_t>(philox(33, static_cast<uint32_t>(i), 0, 0, 0)[0] % static_cast<uint32_t>(V));
   const Tensor labels = Tensor::from(ids, {B, S}, cuda);
   Tensor dx, dw = Tensor::zeros({V, D}, DType::float32, cuda), d_table = Tensor::zeros({V, D}, DType::float32, cuda);
-  rung("linear cross entropy" + at, 6.0 * static_cast<double>(B * S * D * V), 0, [&] { ops::linear_cross_entropy(x, w, labels, scale, kind, &dx, &dw); });
-  rung("embedding backward" + at, 0, 2.0 * static_cast<double>(B * S * D), [&] { ops::input_embedding_backward(x, labels, 1, d_table, nullptr, nullptr); });
+  rung("linear cross entropy" + at, 6.0 * static_cast<double>(B * S * D * V), 0,
+       [&] { ops::linear_cross_entropy(x, w, labels, scale, kind, &dx, &dw); });
+  rung("embedding backward" + at, 0, 2.0 * static_cast<double>(B * S * D),
+       [&] { ops::input_embedding_backward(x, labels, 1, d_table, nullptr, nullptr); });
 }
 
 /// The three products of a head and the loss over its logits, one by one.
@@ -251,13 +276,16 @@ void head_products(int64_t M, int64_t D, int64_t V) {
   const double bytes = 2.0 * static_cast<double>(M * V);
   rung("head: loss" + at, 0, bytes, [&] { ops::cross_entropy(logits, labels, LossKind::softmax); });
   const auto loss = ops::cross_entropy(logits, labels, LossKind::softmax);
-  rung("head: loss backward" + at, 0, 2 * bytes, [&] { ops::cross_entropy_backward(logits, labels, loss.normalizer, scale, LossKind::softmax); });
+  rung("head: loss backward" + at, 0, 2 * bytes,
+       [&] { ops::cross_entropy_backward(logits, labels, loss.normalizer, scale, LossKind::softmax); });
 }
 
 void optimizer(int64_t n) {
-  const Tensor g = random_tensor({n}, DType::float32, 40), control = Tensor::from(std::vector<float>{1e-4f, 0, 1, 1, 1, 0.5f, 0.5f}, {Control::count}, cuda);
-  ops::AdamState state{random_tensor({n}, DType::float32, 41), Tensor::zeros({n}, DType::float32, cuda), Tensor::zeros({n}, DType::float32, cuda),
-                       Tensor::zeros({n}, DType::float32, cuda), Tensor::empty({n}, DType::bfloat16, cuda)};
+  const Tensor g = random_tensor({n}, DType::float32, 40),
+               control = Tensor::from(std::vector<float>{1e-4f, 0, 1, 1, 1, 0.5f, 0.5f}, {Control::count}, cuda);
+  ops::AdamState state{random_tensor({n}, DType::float32, 41), Tensor::zeros({n}, DType::float32, cuda),
+                       Tensor::zeros({n}, DType::float32, cuda), Tensor::zeros({n}, DType::float32, cuda),
+                       Tensor::empty({n}, DType::bfloat16, cuda)};
   Tensor square = Tensor::empty({1}, DType::float32, cuda);
   const auto count = static_cast<double>(n);
   rung("adamw", 0, 38 * count, [&] { ops::adam_update(ops::Optimizer::adamw, g, control, {}, state); });

@@ -9,7 +9,8 @@ namespace {
 
 constexpr int threads = 256, rows_per_block = 8;
 
-__global__ void last_positions_kernel(const int32_t* tokens, int pad_id, int prefix, int32_t* positions, int64_t B, int64_t S) {
+__global__ void last_positions_kernel(const int32_t* tokens, int pad_id, int prefix, int32_t* positions, int64_t B,
+                                      int64_t S) {
   const int64_t b = int64_t{blockIdx.x} * rows_per_block + threadIdx.x / warp_size;
   if (b >= B) return;
   int32_t last = 0;
@@ -21,12 +22,14 @@ __global__ void last_positions_kernel(const int32_t* tokens, int pad_id, int pre
 
 /// The step from which row `b` may halt by itself: 0, or with exploration_prob one of 2 ... halt_max_steps.
 __device__ int32_t minimal_steps(const HaltingRule& rule, int64_t random_step, int64_t b) {
-  const auto bits = random_numbers(rule.seed, RandomPurpose::halting, static_cast<uint64_t>(random_step), static_cast<uint32_t>(b));
+  const auto bits =
+      random_numbers(rule.seed, RandomPurpose::halting, static_cast<uint64_t>(random_step), static_cast<uint32_t>(b));
   if (!(uniform(bits[0]) < rule.exploration_prob)) return 0;
   return static_cast<int32_t>(bits[1] % static_cast<uint32_t>(rule.halt_max_steps - 1)) + 2;
 }
 
-__global__ void act_halt_kernel(const float* q, HaltingRule rule, const int64_t* counters, int32_t* steps, uint8_t* halted, int64_t B) {
+__global__ void act_halt_kernel(const float* q, HaltingRule rule, const int64_t* counters, int32_t* steps,
+                                uint8_t* halted, int64_t B) {
   const int64_t b = int64_t{blockIdx.x} * threads + threadIdx.x;
   if (b >= B) return;
   const int32_t step = (halted[b] ? 0 : steps[b]) + 1;
@@ -44,7 +47,8 @@ __global__ void advance_kernel(int64_t* counters) { ++counters[Counter::random_s
 __global__ void target_kernel(const float* next_q, const int32_t* steps, int halt_max_steps, float* target, int64_t B) {
   const int64_t b = int64_t{blockIdx.x} * threads + threadIdx.x;
   if (b >= B) return;
-  const float stop = next_q[2 * b], go_on = next_q[2 * b + 1], logit = steps[b] >= halt_max_steps ? stop : fmaxf(stop, go_on);
+  const float stop = next_q[2 * b], go_on = next_q[2 * b + 1],
+              logit = steps[b] >= halt_max_steps ? stop : fmaxf(stop, go_on);
   target[b] = 1.0f / (1.0f + expf(-logit));
 }
 
@@ -60,17 +64,18 @@ void act_halt(const Tensor& q, HaltingRule rule, Tensor& counters, Tensor& steps
   const int64_t B = q.size(0);
   Context& context = context_of(q);
   if (B > 0)
-    act_halt_kernel<<<blocks_for(B, threads), threads, 0, context.stream>>>(elements<float>(q), rule, elements<int64_t>(counters), elements<int32_t>(steps),
-                                                                           elements<uint8_t>(halted), B);
-  if (rule.training && rule.halt_max_steps > 1) advance_kernel<<<1, 1, 0, context.stream>>>(elements<int64_t>(counters));
+    act_halt_kernel<<<blocks_for(B, threads), threads, 0, context.stream>>>(
+        elements<float>(q), rule, elements<int64_t>(counters), elements<int32_t>(steps), elements<uint8_t>(halted), B);
+  if (rule.training && rule.halt_max_steps > 1)
+    advance_kernel<<<1, 1, 0, context.stream>>>(elements<int64_t>(counters));
   launched("act_halt");
 }
 
 void q_continue_target(const Tensor& next_q, const Tensor& steps, int halt_max_steps, Tensor& target) {
   const int64_t B = next_q.size(0);
   if (B == 0) return;
-  target_kernel<<<blocks_for(B, threads), threads, 0, context_of(next_q).stream>>>(elements<float>(next_q), elements<int32_t>(steps), halt_max_steps,
-                                                                                  elements<float>(target), B);
+  target_kernel<<<blocks_for(B, threads), threads, 0, context_of(next_q).stream>>>(
+      elements<float>(next_q), elements<int32_t>(steps), halt_max_steps, elements<float>(target), B);
   launched("q_continue_target");
 }
 

@@ -1,4 +1,5 @@
-// Losses of the q head and the metrics: a warp a row finds what the row adds, then one block sums the rows in a fixed order, in float64.
+// Losses of the q head and the metrics: a warp a row finds what the row adds, then one block sums the rows in a fixed
+// order, in float64.
 #include "device/cuda/cross_entropy.cuh"
 #include "device/cuda/device_math.cuh"
 #include "device/cuda/registration.h"
@@ -74,17 +75,28 @@ __global__ void sum_rows_kernel(const float* rows, float* metrics, int64_t B) {
   if (threadIdx.x == 0) metrics[blockIdx.x] += static_cast<float>(shared[0]);
 }
 
-void act_loss(const Tensor& q, const Tensor* target, const Tensor& loss, const Tensor& preds, const Tensor& labels, const Tensor& counts,
-              const Tensor& steps, const Tensor& halted, float grad_scale, Tensor& dq, Tensor& metrics) {
+void act_loss(const Tensor& q, const Tensor* target, const Tensor& loss, const Tensor& preds, const Tensor& labels,
+              const Tensor& counts, const Tensor& steps, const Tensor& halted, float grad_scale, Tensor& dq,
+              Tensor& metrics) {
   const int64_t B = labels.size(0);
   if (B == 0) return;
   Context& context = context_of(q);
-  const ActRows r{elements<float>(q),       target ? elements<float>(*target) : nullptr, elements<float>(loss),   elements<int32_t>(preds), elements<int32_t>(labels),
-                  elements<int32_t>(counts), elements<int32_t>(steps),                    elements<uint8_t>(halted), grad_scale,               B,
+  const ActRows r{elements<float>(q),
+                  target ? elements<float>(*target) : nullptr,
+                  elements<float>(loss),
+                  elements<int32_t>(preds),
+                  elements<int32_t>(labels),
+                  elements<int32_t>(counts),
+                  elements<int32_t>(steps),
+                  elements<uint8_t>(halted),
+                  grad_scale,
+                  B,
                   labels.size(1)};
   const Tensor rows = Tensor::empty({B, Metric::count}, DType::float32, q.device());
-  rows_kernel<<<blocks_for(B, rows_per_block), rows_per_block * warp_size, 0, context.stream>>>(r, elements<float>(dq), elements<float>(rows));
-  sum_rows_kernel<<<Metric::count, sum_threads, 0, context.stream>>>(elements<float>(rows), elements<float>(metrics), B);
+  rows_kernel<<<blocks_for(B, rows_per_block), rows_per_block * warp_size, 0, context.stream>>>(r, elements<float>(dq),
+                                                                                                elements<float>(rows));
+  sum_rows_kernel<<<Metric::count, sum_threads, 0, context.stream>>>(elements<float>(rows), elements<float>(metrics),
+                                                                     B);
   launched("act_loss");
 }
 

@@ -10,7 +10,8 @@ constexpr int threads = 256;
 
 template <class T>
 __global__ void fill_kernel(T* out, T value, int64_t n) {
-  for (int64_t i = int64_t{blockIdx.x} * threads + threadIdx.x; i < n; i += int64_t{gridDim.x} * threads) out[i] = value;
+  for (int64_t i = int64_t{blockIdx.x} * threads + threadIdx.x; i < n; i += int64_t{gridDim.x} * threads)
+    out[i] = value;
 }
 
 template <class From, class To>
@@ -22,8 +23,11 @@ __global__ void cast_kernel(const From* in, To* out, int64_t n) {
 /// out = a + b (+ c where `three`), N elements at a time and the rest one by one.
 template <class T, int N, bool three>
 __global__ void add_kernel(const T* a, const T* b, const T* c, T* out, int64_t n) {
-  const int64_t first = int64_t{blockIdx.x} * threads + threadIdx.x, stride = int64_t{gridDim.x} * threads, packs = n / N;
-  const auto sum = [](T x, T y, T z) { return from_float<T>(three ? to_float(x) + to_float(y) + to_float(z) : to_float(x) + to_float(y)); };
+  const int64_t first = int64_t{blockIdx.x} * threads + threadIdx.x, stride = int64_t{gridDim.x} * threads,
+                packs = n / N;
+  const auto sum = [](T x, T y, T z) {
+    return from_float<T>(three ? to_float(x) + to_float(y) + to_float(z) : to_float(x) + to_float(y));
+  };
   for (int64_t i = first; i < packs; i += stride) {
     const auto x = reinterpret_cast<const Pack<T, N>*>(a)[i], y = reinterpret_cast<const Pack<T, N>*>(b)[i];
     Pack<T, N> z{};
@@ -41,7 +45,8 @@ void fill(Tensor& out, float value) {
   Context& context = context_of(out);
   for_activation(out, [&]<class T>() {
     const T narrow = static_cast<T>(value);
-    fill_kernel<T><<<blocks_for(n, threads, 32 * context.multiprocessors), threads, 0, context.stream>>>(elements<T>(out), narrow, n);
+    fill_kernel<T><<<blocks_for(n, threads, 32 * context.multiprocessors), threads, 0, context.stream>>>(
+        elements<T>(out), narrow, n);
   });
   launched("fill");
 }
@@ -67,11 +72,13 @@ void add_any(const char* op, const Tensor& a, const Tensor& b, const Tensor& c, 
   const bool wide = aligned16(a) && aligned16(b) && aligned16(c) && aligned16(out);
   for_activation(out, [&]<class T>() {
     const auto run = [&](auto kernel, int width) {
-      kernel<<<blocks_for(n / width, threads, 32 * context.multiprocessors), threads, 0, context.stream>>>(elements<T>(a), elements<T>(b),
-                                                                                                        elements<T>(c), elements<T>(out), n);
+      kernel<<<blocks_for(n / width, threads, 32 * context.multiprocessors), threads, 0, context.stream>>>(
+          elements<T>(a), elements<T>(b), elements<T>(c), elements<T>(out), n);
     };
-    if (wide) run(add_kernel<T, pack_size<T>, three>, pack_size<T>);
-    else run(add_kernel<T, 1, three>, 1);
+    if (wide)
+      run(add_kernel<T, pack_size<T>, three>, pack_size<T>);
+    else
+      run(add_kernel<T, 1, three>, 1);
   });
   launched(op);
 }

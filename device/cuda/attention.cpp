@@ -12,13 +12,16 @@ namespace {
 void attention(const Tensor& qkv, int heads, bool causal, Tensor& out, Tensor* lse) {
   if (qkv.elements() == 0) return;
   const AttentionShape shape = attention_shape(qkv, heads, causal);
-  if (!attention_sm90(shape, qkv, out, lse) && !attention_flash(shape, qkv, out, lse)) attention_simple(shape, qkv, out, lse);
+  if (!attention_sm90(shape, qkv, out, lse) && !attention_flash(shape, qkv, out, lse))
+    attention_simple(shape, qkv, out, lse);
 }
 
-void attention_backward(const Tensor& dout, const Tensor& qkv, const Tensor& out, const Tensor& lse, int heads, bool causal, Tensor& dqkv) {
+void attention_backward(const Tensor& dout, const Tensor& qkv, const Tensor& out, const Tensor& lse, int heads,
+                        bool causal, Tensor& dqkv) {
   if (qkv.elements() == 0) return;
   const AttentionShape shape = attention_shape(qkv, heads, causal);
-  if (!attention_backward_sm90(shape, dout, qkv, out, lse, dqkv) && !attention_backward_flash(shape, dout, qkv, out, lse, dqkv))
+  if (!attention_backward_sm90(shape, dout, qkv, out, lse, dqkv) &&
+      !attention_backward_flash(shape, dout, qkv, out, lse, dqkv))
     attention_backward_simple(shape, dout, qkv, out, lse, dqkv);
 }
 
@@ -26,8 +29,13 @@ const char* narrow_enough(const Tensor& qkv, int heads) {
   return qkv.size(-1) / (3 * heads) <= widest_head ? nullptr : "head_dim over 256";
 }
 
-const char* serves(const Tensor& qkv, const int& heads, const bool&, const Tensor&, Tensor* const&) { return narrow_enough(qkv, heads); }
-const char* serves_backward(const Tensor&, const Tensor& qkv, const Tensor&, const Tensor&, const int& heads, const bool&, const Tensor&) { return narrow_enough(qkv, heads); }
+const char* serves(const Tensor& qkv, const int& heads, const bool&, const Tensor&, Tensor* const&) {
+  return narrow_enough(qkv, heads);
+}
+const char* serves_backward(const Tensor&, const Tensor& qkv, const Tensor&, const Tensor&, const int& heads,
+                            const bool&, const Tensor&) {
+  return narrow_enough(qkv, heads);
+}
 
 }  // namespace
 

@@ -5,7 +5,8 @@ namespace trm::cuda {
 
 inline constexpr int widest_head = 256;
 
-/// What attention kernels share: element strides of qkv [B, N, 3·heads·head_dim] are N · 3 · inner and 3 · inner, inner = heads · head_dim.
+/// What attention kernels share: element strides of qkv [B, N, 3·heads·head_dim] are N · 3 · inner and 3 · inner, inner
+/// = heads · head_dim.
 struct AttentionShape {
   int64_t B, N;
   int heads, head_dim;
@@ -16,12 +17,15 @@ AttentionShape attention_shape(const Tensor& qkv, int heads, bool causal);
 
 // Any head_dim up to widest_head, both dtypes: the simple versions.
 void attention_simple(const AttentionShape& shape, const Tensor& qkv, Tensor& out, Tensor* lse);
-void attention_backward_simple(const AttentionShape& shape, const Tensor& dout, const Tensor& qkv, const Tensor& out, const Tensor& lse, Tensor& dqkv);
+void attention_backward_simple(const AttentionShape& shape, const Tensor& dout, const Tensor& qkv, const Tensor& out,
+                               const Tensor& lse, Tensor& dqkv);
 
 // bfloat16, head_dim 32 or 64. False where they do not serve. On Hopper for long sequences, then for all.
 bool attention_sm90(const AttentionShape& shape, const Tensor& qkv, Tensor& out, Tensor* lse);
-bool attention_backward_sm90(const AttentionShape& shape, const Tensor& dout, const Tensor& qkv, const Tensor& out, const Tensor& lse, Tensor& dqkv);
+bool attention_backward_sm90(const AttentionShape& shape, const Tensor& dout, const Tensor& qkv, const Tensor& out,
+                             const Tensor& lse, Tensor& dqkv);
 bool attention_flash(const AttentionShape& shape, const Tensor& qkv, Tensor& out, Tensor* lse);
-bool attention_backward_flash(const AttentionShape& shape, const Tensor& dout, const Tensor& qkv, const Tensor& out, const Tensor& lse, Tensor& dqkv);
+bool attention_backward_flash(const AttentionShape& shape, const Tensor& dout, const Tensor& qkv, const Tensor& out,
+                              const Tensor& lse, Tensor& dqkv);
 
 }  // namespace trm::cuda

@@ -1,6 +1,7 @@
-// The gradient of attention without stored scores, in two kernels of one kind, so that nothing is added by two blocks: one takes 16 keys a warp and walks
-// over the queries (dk, dv), one takes 16 queries a warp and walks over the keys (dq). Both recompute p = exp(score - lse) and
-// ds = p (dout·v - dout·out). Own rows: k, v or q, dout; rows that pass by: q, dout or k, v.
+// The gradient of attention without stored scores, in two kernels of one kind, so that nothing is added by two blocks:
+// one takes 16 keys a warp and walks over the queries (dk, dv), one takes 16 queries a warp and walks over the keys
+// (dq). Both recompute p = exp(score - lse) and ds = p (dout·v - dout·out). Own rows: k, v or q, dout; rows that pass
+// by: q, dout or k, v.
 #include "device/cuda/attention.h"
 #include "device/cuda/mma.cuh"
 
@@ -21,9 +22,11 @@ struct Pointers {
 template <int head_dim>
 __global__ void delta_kernel(AttentionShape shape, Pointers p) {
   constexpr int lanes = head_dim / 8;
-  const int64_t index = (int64_t{blockIdx.x} * blockDim.x + threadIdx.x) / lanes, rows = shape.B * shape.N * shape.heads;  // (b, n, head)
+  const int64_t index = (int64_t{blockIdx.x} * blockDim.x + threadIdx.x) / lanes,
+                rows = shape.B * shape.N * shape.heads;  // (b, n, head)
   const int64_t at = min(index, rows - 1) * head_dim + threadIdx.x % lanes * 8;
-  const auto g = *reinterpret_cast<const Pack<__nv_bfloat16, 8>*>(p.dout + at), o = *reinterpret_cast<const Pack<__nv_bfloat16, 8>*>(p.out + at);
+  const auto g = *reinterpret_cast<const Pack<__nv_bfloat16, 8>*>(p.dout + at),
+             o = *reinterpret_cast<const Pack<__nv_bfloat16, 8>*>(p.out + at);
   float sum = 0;
 #pragma unroll
   for (int i = 0; i < 8; ++i) sum += to_float(g.v[i]) * to_float(o.v[i]);
@@ -40,7 +43,8 @@ __global__ __launch_bounds__(warps* warp_size) void gradient_kernel(AttentionSha
   constexpr int own = 16 * warps, threads = warps * warp_size;
   extern __shared__ __nv_bfloat16 memory[];
   __shared__ float statistics[2][2][passing];  // lse · log2(e) and delta of the passing queries
-  const int N = static_cast<int>(shape.N), first = static_cast<int>(blockIdx.x) * own, head = blockIdx.y, lane = threadIdx.x % warp_size;
+  const int N = static_cast<int>(shape.N), first = static_cast<int>(blockIdx.x) * own, head = blockIdx.y,
+            lane = threadIdx.x % warp_size;
   const int64_t inner = int64_t{shape.heads} * head_dim, b = blockIdx.z;
   const __nv_bfloat16 *q = p.qkv + b * N * 3 * inner + head * head_dim, *g = p.dout + b * N * inner + head * head_dim;
   const float *lse = p.lse + (b * shape.heads + head) * N, *delta = p.delta + (b * shape.heads + head) * N;
@@ -120,10 +124,12 @@ __global__ __launch_bounds__(warps* warp_size) void gradient_kernel(AttentionSha
           dp[h][i] = weight * (dp[h][i] - (of_keys ? statistics[turn][1][c] : own_delta[r]));
           s[h][i] = weight;
         }
-      const uint32_t ds[4] = {mma::pair(dp[0][0], dp[0][1]), mma::pair(dp[0][2], dp[0][3]), mma::pair(dp[1][0], dp[1][1]), mma::pair(dp[1][2], dp[1][3])};
+      const uint32_t ds[4] = {mma::pair(dp[0][0], dp[0][1]), mma::pair(dp[0][2], dp[0][3]),
+                              mma::pair(dp[1][0], dp[1][1]), mma::pair(dp[1][2], dp[1][3])};
       one.add_product(ds, j, d0);
       if constexpr (of_keys) {
-        const uint32_t weight[4] = {mma::pair(s[0][0], s[0][1]), mma::pair(s[0][2], s[0][3]), mma::pair(s[1][0], s[1][1]), mma::pair(s[1][2], s[1][3])};
+        const uint32_t weight[4] = {mma::pair(s[0][0], s[0][1]), mma::pair(s[0][2], s[0][3]),
+                                    mma::pair(s[1][0], s[1][1]), mma::pair(s[1][2], s[1][3])};
         two.add_product(weight, j, d1);
       }
     }
@@ -138,7 +144,8 @@ __global__ __launch_bounds__(warps* warp_size) void gradient_kernel(AttentionSha
 #pragma unroll
     for (int j = 0; j < head_dim / 8; ++j) {
       *reinterpret_cast<uint32_t*>(to + 8 * j) = mma::pair(d0[j][2 * r] * shape.scale, d0[j][2 * r + 1] * shape.scale);
-      if constexpr (of_keys) *reinterpret_cast<uint32_t*>(to + inner + 8 * j) = mma::pair(d1[j][2 * r], d1[j][2 * r + 1]);
+      if constexpr (of_keys)
+        *reinterpret_cast<uint32_t*>(to + inner + 8 * j) = mma::pair(d1[j][2 * r], d1[j][2 * r + 1]);
     }
   }
 }
@@ -148,34 +155,41 @@ void launch(Context& context, const AttentionShape& shape, const Pointers& p) {
   constexpr size_t shared = static_cast<size_t>(2 * 16 * warps + 4 * passing) * mma::Tile<head_dim>::pitch * 2;
   const auto kernel = gradient_kernel<head_dim, warps, of_keys>;
   TRM_CUDA(cudaFuncSetAttribute(kernel, cudaFuncAttributeMaxDynamicSharedMemorySize, static_cast<int>(shared)));
-  const dim3 blocks(blocks_for(shape.N, 16 * warps), static_cast<unsigned>(shape.heads), static_cast<unsigned>(shape.B));
+  const dim3 blocks(blocks_for(shape.N, 16 * warps), static_cast<unsigned>(shape.heads),
+                    static_cast<unsigned>(shape.B));
   kernel<<<blocks, warps * warp_size, shared, context.stream>>>(shape, p);
 }
 
 template <int head_dim>
 void run(Context& context, const AttentionShape& shape, const Pointers& p) {
   constexpr int threads = 256;
-  delta_kernel<head_dim><<<blocks_for(shape.B * shape.N * shape.heads * (head_dim / 8), threads), threads, 0, context.stream>>>(shape, p);
+  delta_kernel<head_dim>
+      <<<blocks_for(shape.B * shape.N * shape.heads * (head_dim / 8), threads), threads, 0, context.stream>>>(shape, p);
   const auto both = [&]<int warps>() {
     launch<head_dim, warps, true>(context, shape, p);
     launch<head_dim, warps, false>(context, shape, p);
   };
-  if (shape.N <= 256) both.template operator()<4>();
-  else both.template operator()<8>();
+  if (shape.N <= 256)
+    both.template operator()<4>();
+  else
+    both.template operator()<8>();
   launched("attention_backward");
 }
 
 }  // namespace
 
-bool attention_backward_flash(const AttentionShape& shape, const Tensor& dout, const Tensor& qkv, const Tensor& out, const Tensor& lse, Tensor& dqkv) {
+bool attention_backward_flash(const AttentionShape& shape, const Tensor& dout, const Tensor& qkv, const Tensor& out,
+                              const Tensor& lse, Tensor& dqkv) {
   if (qkv.dtype() != DType::bfloat16 || (shape.head_dim != 32 && shape.head_dim != 64) || shape.B > 65535) return false;
   if (!aligned16(dout) || !aligned16(qkv) || !aligned16(out) || !aligned16(dqkv)) return false;
   Context& context = context_of(qkv);
   const Tensor delta = Tensor::empty({shape.B, shape.heads, shape.N}, DType::float32, qkv.device());
-  const Pointers p{elements<__nv_bfloat16>(dout), elements<__nv_bfloat16>(qkv), elements<__nv_bfloat16>(out), elements<float>(lse),
-                   elements<float>(delta), elements<__nv_bfloat16>(dqkv)};
-  if (shape.head_dim == 64) run<64>(context, shape, p);
-  else run<32>(context, shape, p);
+  const Pointers p{elements<__nv_bfloat16>(dout), elements<__nv_bfloat16>(qkv), elements<__nv_bfloat16>(out),
+                   elements<float>(lse),          elements<float>(delta),       elements<__nv_bfloat16>(dqkv)};
+  if (shape.head_dim == 64)
+    run<64>(context, shape, p);
+  else
+    run<32>(context, shape, p);
   return true;
 }
 

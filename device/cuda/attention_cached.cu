@@ -1,4 +1,5 @@
-// Decoding: append the new keys and values, then one block per (new position, head) over the keys so far; its warps share the keys and join at the end.
+// Decoding: append the new keys and values, then one block per (new position, head) over the keys so far; its warps
+// share the keys and join at the end.
 #include "device/cuda/attention.h"
 #include "device/cuda/device_math.cuh"
 #include "device/cuda/registration.h"
@@ -22,10 +23,12 @@ __global__ void append_kernel(const T* qkv, const int32_t* position, T* keys, T*
 
 /// A group of `lanes` lanes takes a key: lane l holds dimensions l, l + lanes, ...
 template <class T>
-__global__ void attend_kernel(const T* qkv, const int32_t* position, const T* keys, const T* values, T* out, int heads, int head_dim, int64_t S, float scale) {
+__global__ void attend_kernel(const T* qkv, const int32_t* position, const T* keys, const T* values, T* out, int heads,
+                              int head_dim, int64_t S, float scale) {
   __shared__ float part_sum[warps][widest_head], part_top[warps], part_total[warps];
   const int head = blockIdx.y, warp = threadIdx.x / warp_size, lane = threadIdx.x % warp_size;
-  const int64_t t = blockIdx.x, inner = int64_t{heads} * head_dim, visible = min(max(int64_t{*position} + t + 1, int64_t{0}), S);
+  const int64_t t = blockIdx.x, inner = int64_t{heads} * head_dim,
+                visible = min(max(int64_t{*position} + t + 1, int64_t{0}), S);
   float q[lane_values], sum[lane_values] = {};
 #pragma unroll
   for (int i = 0; i < lane_values; ++i) {
@@ -47,7 +50,8 @@ __global__ void attend_kernel(const T* qkv, const int32_t* position, const T* ke
       score[u] = dot;
     }
 #pragma unroll
-    for (int u = 0; u < unrolled; ++u) score[u] = first + u < visible ? warp_sum(score[u]) : (warp_sum(score[u]), -INFINITY);
+    for (int u = 0; u < unrolled; ++u)
+      score[u] = first + u < visible ? warp_sum(score[u]) : (warp_sum(score[u]), -INFINITY);
     float higher = top;
 #pragma unroll
     for (int u = 0; u < unrolled; ++u) higher = fmaxf(higher, score[u]);
@@ -89,7 +93,8 @@ __global__ void attend_kernel(const T* qkv, const int32_t* position, const T* ke
   }
 }
 
-void attention_cached(const Tensor& qkv, const Tensor& position, int heads, Tensor& k_cache, Tensor& v_cache, Tensor& out) {
+void attention_cached(const Tensor& qkv, const Tensor& position, int heads, Tensor& k_cache, Tensor& v_cache,
+                      Tensor& out) {
   const int64_t count = qkv.size(0), inner = qkv.size(1) / 3, S = k_cache.size(0);
   if (qkv.elements() == 0) return;
   Context& context = context_of(qkv);
@@ -97,9 +102,11 @@ void attention_cached(const Tensor& qkv, const Tensor& position, int heads, Tens
   const float scale = 1 / std::sqrt(static_cast<float>(head_dim));
   const auto rows = static_cast<unsigned>(count);
   for_activation(qkv, [&]<class T>() {
-    append_kernel<T><<<rows, 128, 0, context.stream>>>(elements<T>(qkv), elements<int32_t>(position), elements<T>(k_cache), elements<T>(v_cache), inner, S);
+    append_kernel<T><<<rows, 128, 0, context.stream>>>(elements<T>(qkv), elements<int32_t>(position),
+                                                       elements<T>(k_cache), elements<T>(v_cache), inner, S);
     attend_kernel<T><<<dim3(rows, static_cast<unsigned>(heads)), warps * warp_size, 0, context.stream>>>(
-        elements<T>(qkv), elements<int32_t>(position), elements<T>(k_cache), elements<T>(v_cache), elements<T>(out), heads, head_dim, S, scale);
+        elements<T>(qkv), elements<int32_t>(position), elements<T>(k_cache), elements<T>(v_cache), elements<T>(out),
+        heads, head_dim, S, scale);
   });
   launched("attention_cached");
 }
@@ -110,6 +117,8 @@ const char* serves(const Tensor& qkv, const Tensor&, const int& heads, const Ten
 
 }  // namespace
 
-void register_attention_cached() { kernels::attention_cached.set(DeviceKind::cuda, attention_cached, serves, "head_dim up to 256"); }
+void register_attention_cached() {
+  kernels::attention_cached.set(DeviceKind::cuda, attention_cached, serves, "head_dim up to 256");
+}
 
 }  // namespace trm::cuda

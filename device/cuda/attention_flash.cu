@@ -1,5 +1,5 @@
-// Attention that never stores scores (Dao, "FlashAttention-2", arXiv 2307.08691): a warp takes 16 queries, keys and values pass through shared memory in
-// tiles of 64 with the running maximum and sum of the softmax in float32.
+// Attention that never stores scores (Dao, "FlashAttention-2", arXiv 2307.08691): a warp takes 16 queries, keys and
+// values pass through shared memory in tiles of 64 with the running maximum and sum of the softmax in float32.
 #include "device/cuda/attention.h"
 #include "device/cuda/mma.cuh"
 
@@ -22,7 +22,8 @@ __global__ __launch_bounds__(warps* warp_size) void attention_flash_kernel(Atten
   const Tile q_tile{memory};
   const auto k_tile = [&](int turn) { return Tile{memory + (queries + 2 * turn * keys) * Tile::pitch}; };
   const auto v_tile = [&](int turn) { return Tile{memory + (queries + (2 * turn + 1) * keys) * Tile::pitch}; };
-  const int N = static_cast<int>(shape.N), first = static_cast<int>(blockIdx.x) * queries, head = blockIdx.y, lane = threadIdx.x % warp_size;
+  const int N = static_cast<int>(shape.N), first = static_cast<int>(blockIdx.x) * queries, head = blockIdx.y,
+            lane = threadIdx.x % warp_size;
   const int64_t inner = int64_t{shape.heads} * head_dim, stride = 3 * inner, b = blockIdx.z;
   const __nv_bfloat16* q = p.qkv + b * N * stride + head * head_dim;
   const int row = first + static_cast<int>(threadIdx.x) / warp_size * 16, low = row + lane / 4, column = 2 * (lane % 4);
@@ -95,8 +96,9 @@ __global__ __launch_bounds__(warps* warp_size) void attention_flash_kernel(Atten
 #pragma unroll
       for (int j = 0; j < keys / 16; ++j)
         if (key + 16 * j < limit) {
-          const uint32_t weight[4] = {mma::pair(score[2 * j][0], score[2 * j][1]), mma::pair(score[2 * j][2], score[2 * j][3]),
-                                      mma::pair(score[2 * j + 1][0], score[2 * j + 1][1]), mma::pair(score[2 * j + 1][2], score[2 * j + 1][3])};
+          const uint32_t weight[4] = {
+              mma::pair(score[2 * j][0], score[2 * j][1]), mma::pair(score[2 * j][2], score[2 * j][3]),
+              mma::pair(score[2 * j + 1][0], score[2 * j + 1][1]), mma::pair(score[2 * j + 1][2], score[2 * j + 1][3])};
           v_tile(tile % 2).add_product(weight, 16 * j, sum);
         }
     }
@@ -112,7 +114,8 @@ __global__ __launch_bounds__(warps* warp_size) void attention_flash_kernel(Atten
     const float inverse = 1 / total[r];
     __nv_bfloat16* to = p.out + (b * N + n) * inner + head * head_dim + column;
 #pragma unroll
-    for (int j = 0; j < head_dim / 8; ++j) *reinterpret_cast<uint32_t*>(to + 8 * j) = mma::pair(sum[j][2 * r] * inverse, sum[j][2 * r + 1] * inverse);
+    for (int j = 0; j < head_dim / 8; ++j)
+      *reinterpret_cast<uint32_t*>(to + 8 * j) = mma::pair(sum[j][2 * r] * inverse, sum[j][2 * r + 1] * inverse);
     if (p.lse && lane % 4 == 0) p.lse[(b * shape.heads + head) * N + n] = top[r] * shape.scale + logf(total[r]);
   }
 }
@@ -122,15 +125,18 @@ void launch(Context& context, const AttentionShape& shape, const Pointers& p) {
   constexpr size_t shared = static_cast<size_t>(16 * warps + 4 * keys) * mma::Tile<head_dim>::pitch * 2;
   const auto kernel = attention_flash_kernel<head_dim, warps>;
   TRM_CUDA(cudaFuncSetAttribute(kernel, cudaFuncAttributeMaxDynamicSharedMemorySize, static_cast<int>(shared)));
-  const dim3 blocks(blocks_for(shape.N, 16 * warps), static_cast<unsigned>(shape.heads), static_cast<unsigned>(shape.B));
+  const dim3 blocks(blocks_for(shape.N, 16 * warps), static_cast<unsigned>(shape.heads),
+                    static_cast<unsigned>(shape.B));
   kernel<<<blocks, warps * warp_size, shared, context.stream>>>(shape, p);
   launched("attention");
 }
 
 template <int head_dim>
 void run(Context& context, const AttentionShape& shape, const Pointers& p) {
-  if (shape.N <= 256) launch<head_dim, 4>(context, shape, p);
-  else launch<head_dim, 8>(context, shape, p);
+  if (shape.N <= 256)
+    launch<head_dim, 4>(context, shape, p);
+  else
+    launch<head_dim, 8>(context, shape, p);
 }
 
 }  // namespace
@@ -139,9 +145,12 @@ bool attention_flash(const AttentionShape& shape, const Tensor& qkv, Tensor& out
   if (qkv.dtype() != DType::bfloat16 || !aligned16(qkv) || !aligned16(out) || shape.B > 65535) return false;
   Context& context = context_of(qkv);
   const Pointers p{elements<__nv_bfloat16>(qkv), elements<__nv_bfloat16>(out), lse ? elements<float>(*lse) : nullptr};
-  if (shape.head_dim == 64) run<64>(context, shape, p);
-  else if (shape.head_dim == 32) run<32>(context, shape, p);
-  else return false;
+  if (shape.head_dim == 64)
+    run<64>(context, shape, p);
+  else if (shape.head_dim == 32)
+    run<32>(context, shape, p);
+  else
+    return false;
   return true;
 }
 

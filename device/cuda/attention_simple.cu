@@ -1,5 +1,5 @@
-// Attention in float32 arithmetic for any head_dim and both dtypes: a warp takes one query (or, for dk and dv, one key). The ladder's first rung, and
-// what serves float32 and unusual head sizes.
+// Attention in float32 arithmetic for any head_dim and both dtypes: a warp takes one query (or, for dk and dv, one
+// key). The ladder's first rung, and what serves float32 and unusual head sizes.
 #include "device/cuda/attention.h"
 #include "device/cuda/device_math.cuh"
 
@@ -69,7 +69,8 @@ __global__ void attention_kernel(AttentionShape s, const T* qkv, T* out, float* 
   for (int64_t j = 0; j < visible; ++j) {
     load_head(qkv + at(s, r.b, j, r.head, 1), s.head_dim, k);
     load_head(qkv + at(s, r.b, j, r.head, 2), s.head_dim, v);
-    const float score = dot(q, k) * s.scale, top = fmaxf(largest, score), shrink = expf(largest - top), weight = expf(score - top);
+    const float score = dot(q, k) * s.scale, top = fmaxf(largest, score), shrink = expf(largest - top),
+                weight = expf(score - top);
 #pragma unroll
     for (int i = 0; i < lane_values; ++i) sum[i] = sum[i] * shrink + weight * v[i];
     total = total * shrink + weight;
@@ -81,7 +82,8 @@ __global__ void attention_kernel(AttentionShape s, const T* qkv, T* out, float* 
 
 /// dq[n] = scale Σ_j ds_nj k_j, ds = p (dout·v - dout·out), p = exp(score - lse)
 template <class T>
-__global__ void query_gradient_kernel(AttentionShape s, const T* dout, const T* qkv, const T* out, const float* lse, T* dqkv) {
+__global__ void query_gradient_kernel(AttentionShape s, const T* dout, const T* qkv, const T* out, const float* lse,
+                                      T* dqkv) {
   const Row r = row_of_warp(s);
   if (r.n >= s.N) return;
   float q[lane_values], g[lane_values], o[lane_values], sum[lane_values] = {}, k[lane_values], v[lane_values];
@@ -101,10 +103,12 @@ __global__ void query_gradient_kernel(AttentionShape s, const T* dout, const T* 
 
 /// dk[n] = scale Σ_i ds_in q_i, dv[n] = Σ_i p_in dout_i
 template <class T>
-__global__ void key_value_gradient_kernel(AttentionShape s, const T* dout, const T* qkv, const T* out, const float* lse, T* dqkv) {
+__global__ void key_value_gradient_kernel(AttentionShape s, const T* dout, const T* qkv, const T* out, const float* lse,
+                                          T* dqkv) {
   const Row r = row_of_warp(s);
   if (r.n >= s.N) return;
-  float k[lane_values], v[lane_values], dk[lane_values] = {}, dv[lane_values] = {}, q[lane_values], g[lane_values], o[lane_values];
+  float k[lane_values], v[lane_values], dk[lane_values] = {}, dv[lane_values] = {}, q[lane_values], g[lane_values],
+                                        o[lane_values];
   load_head(qkv + at(s, r.b, r.n, r.head, 1), s.head_dim, k);
   load_head(qkv + at(s, r.b, r.n, r.head, 2), s.head_dim, v);
   for (int64_t i = s.causal ? r.n : 0; i < s.N; ++i) {
@@ -130,14 +134,15 @@ void attention_simple(const AttentionShape& shape, const Tensor& qkv, Tensor& ou
   launched("attention");
 }
 
-void attention_backward_simple(const AttentionShape& shape, const Tensor& dout, const Tensor& qkv, const Tensor& out, const Tensor& lse, Tensor& dqkv) {
+void attention_backward_simple(const AttentionShape& shape, const Tensor& dout, const Tensor& qkv, const Tensor& out,
+                               const Tensor& lse, Tensor& dqkv) {
   Context& context = context_of(qkv);
   const unsigned blocks = blocks_for(shape.B * shape.heads * shape.N, warps);
   for_activation(qkv, [&]<class T>() {
-    query_gradient_kernel<T><<<blocks, warps * warp_size, 0, context.stream>>>(shape, elements<T>(dout), elements<T>(qkv), elements<T>(out),
-                                                                              elements<float>(lse), elements<T>(dqkv));
-    key_value_gradient_kernel<T><<<blocks, warps * warp_size, 0, context.stream>>>(shape, elements<T>(dout), elements<T>(qkv), elements<T>(out),
-                                                                                  elements<float>(lse), elements<T>(dqkv));
+    query_gradient_kernel<T><<<blocks, warps * warp_size, 0, context.stream>>>(
+        shape, elements<T>(dout), elements<T>(qkv), elements<T>(out), elements<float>(lse), elements<T>(dqkv));
+    key_value_gradient_kernel<T><<<blocks, warps * warp_size, 0, context.stream>>>(
+        shape, elements<T>(dout), elements<T>(qkv), elements<T>(out), elements<float>(lse), elements<T>(dqkv));
   });
   launched("attention_backward");
 }

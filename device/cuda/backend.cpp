@@ -61,8 +61,8 @@ void* CudaBackend::allocate(size_t bytes) {
   (void)cudaGetLastError();
   size_t free = 0, total = 0;
   TRM_CUDA(cudaMemGetInfo(&free, &total));
-  throw OutOfMemory("out of memory on " + to_string(info_.device) + " (" + info_.name + "): asked for " + mebibytes(bytes) + ", free " +
-                    mebibytes(free) + " of " + mebibytes(total) +
+  throw OutOfMemory("out of memory on " + to_string(info_.device) + " (" + info_.name + "): asked for " +
+                    mebibytes(bytes) + ", free " + mebibytes(free) + " of " + mebibytes(total) +
                     "; lower global_batch_size (raise gradient_accumulation_steps to keep the effective batch)");
 }
 
@@ -109,8 +109,8 @@ std::shared_ptr<void> CudaBackend::allocate_host(size_t bytes) {
   void* memory = nullptr;
   if (const cudaError_t result = cudaMallocHost(&memory, bytes ? bytes : 1); result != cudaSuccess) {
     (void)cudaGetLastError();
-    throw OutOfMemory("out of page-locked host memory: asked for " + mebibytes(bytes) + " (" + cudaGetErrorString(result) +
-                      "); lower global_batch_size or set pin_memory to false");
+    throw OutOfMemory("out of page-locked host memory: asked for " + mebibytes(bytes) + " (" +
+                      cudaGetErrorString(result) + "); lower global_batch_size or set pin_memory to false");
   }
   return {memory, [](void* p) { (void)cudaFreeHost(p); }};
 }

@@ -34,14 +34,16 @@ bool lost(cudaError_t result) {
 void check(cudaError_t result, const char* call) {
   if (result == cudaSuccess) return;
   (void)cudaGetLastError();  // errors that are not sticky end here
-  std::string text = "cuda: " + function_of(call) + " failed: " + cudaGetErrorString(result) + " (" + cudaGetErrorName(result) + ")";
+  std::string text =
+      "cuda: " + function_of(call) + " failed: " + cudaGetErrorString(result) + " (" + cudaGetErrorName(result) + ")";
   if (lost(result)) text += "; the GPU cannot be used by this process any more: start again from the last checkpoint";
   throw DeviceError(text);
 }
 
 void check(cublasStatus_t result, const char* call) {
   if (result == CUBLAS_STATUS_SUCCESS) return;
-  throw DeviceError("cuda: " + function_of(call) + " failed: " + cublasLtGetStatusString(result) + " (" + cublasLtGetStatusName(result) + ")");
+  throw DeviceError("cuda: " + function_of(call) + " failed: " + cublasLtGetStatusString(result) + " (" +
+                    cublasLtGetStatusName(result) + ")");
 }
 
 void launched(const char* op) { check(cudaGetLastError(), op); }

@@ -39,6 +39,8 @@ Context& context_of(int index) {
   return *context;
 }
 
-void register_context(Context* context) { contexts[static_cast<size_t>(context->index)].store(context, std::memory_order_release); }
+void register_context(Context* context) {
+  contexts[static_cast<size_t>(context->index)].store(context, std::memory_order_release);
+}
 
 }  // namespace trm::cuda

@@ -1,5 +1,6 @@
 #pragma once
-// The loss of rows of logits, for cross_entropy, its backward and linear_cross_entropy. A group of `threads` threads takes a row.
+// The loss of rows of logits, for cross_entropy, its backward and linear_cross_entropy. A group of `threads` threads
+// takes a row.
 #include "device/cuda/device_math.cuh"
 #include "device/op_types.h"
 
@@ -35,8 +36,10 @@ struct RowPart {
     }
 #pragma unroll
     for (int j = 0; j < N; ++j) {
-      if constexpr (kind == LossKind::softmax) sum += __expf(x[j] - base);
-      else sum += stable(x[j]);
+      if constexpr (kind == LossKind::softmax)
+        sum += __expf(x[j] - base);
+      else
+        sum += stable(x[j]);
     }
   }
   template <LossKind kind>
@@ -44,8 +47,11 @@ struct RowPart {
     const bool better = other.top > top || (other.top == top && other.best < best);
     if constexpr (kind == LossKind::softmax) {
       const float highest = fmaxf(top, other.top);
-      if (highest > -INFINITY) sum = (top == highest ? sum : sum * expf(top - highest)) + (other.top == highest ? other.sum : other.sum * expf(other.top - highest));
-      else sum += other.sum;
+      if (highest > -INFINITY)
+        sum = (top == highest ? sum : sum * expf(top - highest)) +
+              (other.top == highest ? other.sum : other.sum * expf(other.top - highest));
+      else
+        sum += other.sum;
     } else {
       sum += other.sum;
     }
@@ -78,21 +84,23 @@ __device__ __forceinline__ RowPart join_group(RowPart part, RowPart* shared) {
   return part;
 }
 
-/// One pass over a row of V logits; N elements a load.
+/// One pass over a row of V logits; N elements a load. kept: where a copy of the row goes, null: nowhere.
 template <LossKind kind, int threads, class T, int N>
-__device__ __forceinline__ RowPart read_row(const T* row, int64_t V, RowPart* shared) {
+__device__ __forceinline__ RowPart read_row(const T* row, int64_t V, RowPart* shared, T* kept) {
   RowPart part;
   const int64_t packs = V / N;
   const int lane = static_cast<int>(threadIdx.x % threads);
 #pragma unroll 4
   for (int64_t i = lane; i < packs; i += threads) {
     const auto x = reinterpret_cast<const Pack<T, N>*>(row)[i];
+    if (kept) reinterpret_cast<Pack<T, N>*>(kept)[i] = x;
     float values[N];
 #pragma unroll
     for (int j = 0; j < N; ++j) values[j] = to_float(x.v[j]);
     part.take<kind>(values, static_cast<int32_t>(i * N));
   }
   for (int64_t i = packs * N + lane; i < V; i += threads) {
+    if (kept) kept[i] = row[i];
     const float value[1] = {to_float(row[i])};
     part.take<kind>(value, static_cast<int32_t>(i));
   }
@@ -111,9 +119,11 @@ __device__ __forceinline__ float loss_of(const T* row, int64_t V, int32_t label,
   return kind == LossKind::softmax ? normalizer - x : logf(normalizer) - logf(stable(x));
 }
 
-/// row ← scale · d loss / d row. softmax: p - 1[y]; stablemax: s'(x)/Σ - 1[y] s'(x)/s(x)
+/// row ← scale · d loss / d row, of the logits `from` (the row, or its copy). softmax: p - 1[y]; stablemax: s'(x)/Σ -
+/// 1[y] s'(x)/s(x)
 template <LossKind kind, int threads, class T, int N>
-__device__ __forceinline__ void write_gradient(T* row, int64_t V, int32_t label, float normalizer, float scale) {
+__device__ __forceinline__ void write_gradient(const T* from, T* row, int64_t V, int32_t label, float normalizer,
+                                               float scale) {
   const bool valid = label >= 0 && label < V;
   const float inverse = 1.0f / normalizer;
   const auto gradient = [&](float x) {
@@ -121,13 +131,15 @@ __device__ __forceinline__ void write_gradient(T* row, int64_t V, int32_t label,
     return kind == LossKind::softmax ? scale * __expf(x - normalizer) : scale * (stable_slope(x) * inverse);
   };
   const auto at_label = [&](float x) {
-    return kind == LossKind::softmax ? scale * expm1f(x - normalizer) : scale * (stable_slope(x) * (inverse - 1.0f / stable(x)));
+    return kind == LossKind::softmax ? scale * expm1f(x - normalizer)
+                                     : scale * (stable_slope(x) * (inverse - 1.0f / stable(x)));
   };
-  const int packs = static_cast<int>(V / N), lane = static_cast<int>(threadIdx.x % threads), label_pack = valid ? label / N : -1;
+  const int packs = static_cast<int>(V / N), lane = static_cast<int>(threadIdx.x % threads),
+            label_pack = valid ? label / N : -1;
 #pragma unroll 4
   for (int i = lane; i < packs; i += threads) {
-    auto x = reinterpret_cast<Pack<T, N>*>(row)[i];
-    const Pack<T, N> logits = x;
+    const auto logits = reinterpret_cast<const Pack<T, N>*>(from)[i];
+    Pack<T, N> x = logits;
 #pragma unroll
     for (int j = 0; j < N; ++j) x.v[j] = from_float<T>(gradient(to_float(x.v[j])));
     if (i == label_pack) {
@@ -138,7 +150,7 @@ __device__ __forceinline__ void write_gradient(T* row, int64_t V, int32_t label,
     reinterpret_cast<Pack<T, N>*>(row)[i] = x;
   }
   for (int64_t i = int64_t{packs} * N + lane; i < V; i += threads) {
-    const float x = to_float(row[i]);
+    const float x = to_float(from[i]);
     row[i] = from_float<T>(i == label ? at_label(x) : gradient(x));
   }
 }
@@ -147,11 +159,11 @@ __device__ __forceinline__ void write_gradient(T* row, int64_t V, int32_t label,
 struct LossRows {
   int64_t rows, V, ld, first, S;
   const int32_t* labels;
-  float* loss;          // null: not wanted
+  float* loss;  // null: not wanted
   int32_t* preds;
-  float* normalizer;    // read where `known`
-  const float* scale;   // null: no gradient
-  bool known;           // the normalizers are given
+  float* normalizer;   // read where `known`
+  const float* scale;  // null: no gradient
+  bool known;          // the normalizers are given
 };
 
 /// Rows are [rows, ld], ld ≥ V. Writes what `r` asks for; where there is a scale, the logits become gradients.

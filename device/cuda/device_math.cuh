@@ -19,8 +19,10 @@ __device__ __forceinline__ float to_float(float x) { return x; }
 __device__ __forceinline__ float to_float(__nv_bfloat16 x) { return __bfloat162float(x); }
 template <class T>
 __device__ __forceinline__ T from_float(float x) {
-  if constexpr (sizeof(T) == 2) return __float2bfloat16_rn(x);
-  else return x;
+  if constexpr (sizeof(T) == 2)
+    return __float2bfloat16_rn(x);
+  else
+    return x;
 }
 
 /// N elements that are loaded and stored together.
@@ -61,8 +63,10 @@ T* elements(const Tensor& t) {
 /// Calls f.operator()<T>() with the device's element type of an activation.
 template <class F>
 void for_activation(const Tensor& t, F&& f) {
-  if (t.dtype() == DType::bfloat16) f.template operator()<__nv_bfloat16>();
-  else f.template operator()<float>();
+  if (t.dtype() == DType::bfloat16)
+    f.template operator()<__nv_bfloat16>();
+  else
+    f.template operator()<float>();
 }
 
 inline unsigned blocks_for(int64_t items, int64_t per_block, int64_t most = 1 << 30) {

@@ -1,5 +1,6 @@
-// h = silu(x W_gateᵀ) ∘ (x W_upᵀ) with the SwiGLU in the product's epilogue: the weight's rows are interleaved (packed.h), so a thread's accumulators hold
-// gate and up of the same element. Only h leaves the chip, and gate and up where they are kept for the backward.
+// h = silu(x W_gateᵀ) ∘ (x W_upᵀ) with the SwiGLU in the product's epilogue: the weight's rows are interleaved
+// (packed.h), so a thread's accumulators hold gate and up of the same element. Only h leaves the chip, and gate and up
+// where they are kept for the backward.
 #include "device/cuda/gemm_sm90.cuh"
 #include "device/cuda/packed.h"
 #include "device/cuda/swiglu.h"
@@ -10,8 +11,8 @@ namespace {
 using namespace sm90;
 using Tiles = Gemm<256, 4, Share::b>;
 
-constexpr int columns = Tiles::BN / 2;              // of h in a tile
-constexpr int staging_bytes = 64 * columns * 2;      // one warpgroup's part of h
+constexpr int columns = Tiles::BN / 2;           // of h in a tile
+constexpr int staging_bytes = 64 * columns * 2;  // one warpgroup's part of h
 constexpr size_t shared_bytes = 1024 + Tiles::ring_bytes + 2 * staging_bytes + 2 * Tiles::stages * 8;
 
 struct Maps {
@@ -27,7 +28,8 @@ struct Shape {
 
 /// Writes 64 rows of gate (0), up (1) or h (2) to the staging memory, and on to memory at column `x`.
 template <int part>
-__device__ __forceinline__ void write(const float (&d)[Tiles::accumulators], uint32_t staging, const CUtensorMap& map, int x, int row, int barrier) {
+__device__ __forceinline__ void write(const float (&d)[Tiles::accumulators], uint32_t staging, const CUtensorMap& map,
+                                      int x, int row, int barrier) {
   const int thread = threadIdx.x % warpgroup, lane = thread % warp_size, warp = thread / warp_size;
   if (thread == 0) wait_stores_read();
   sync_group(barrier);
@@ -56,7 +58,8 @@ __device__ __forceinline__ void write(const float (&d)[Tiles::accumulators], uin
 __global__ __launch_bounds__(Tiles::threads, 1) void gate_up_kernel(const __grid_constant__ Maps maps, Shape shape) {
 #if defined(TRM_SM90A)
   extern __shared__ uint8_t memory[];
-  const uint32_t base = aligned_shared(memory), staging = base + Tiles::ring_bytes, barriers = staging + 2 * staging_bytes;
+  const uint32_t base = aligned_shared(memory), staging = base + Tiles::ring_bytes,
+                 barriers = staging + 2 * staging_bytes;
   Tiles::Ring ring{base, barriers, barriers + 8 * Tiles::stages};
   const uint32_t rank = cluster_rank();
   if (threadIdx.x == 0) {
@@ -64,13 +67,14 @@ __global__ __launch_bounds__(Tiles::threads, 1) void gate_up_kernel(const __grid
     publish_barriers();
   }
   cluster_sync();
-  const int tiles = shape.pairs * shape.column_tiles, first = static_cast<int>(blockIdx.x) / 2, step = static_cast<int>(gridDim.x) / 2;
+  const int tiles = shape.pairs * shape.column_tiles, first = static_cast<int>(blockIdx.x) / 2,
+            step = static_cast<int>(gridDim.x) / 2;
   if (threadIdx.x < warpgroup) {
     fewer_registers<Tiles::loader_registers>();
     if (threadIdx.x == 0)
       for (int tile = first; tile < tiles; tile += step)
-        Tiles::load(ring, maps.x, maps.w, (2 * (tile / shape.column_tiles) + static_cast<int>(rank)) * Tiles::BM, tile % shape.column_tiles * Tiles::BN,
-                    shape.k_tiles, rank);
+        Tiles::load(ring, maps.x, maps.w, (2 * (tile / shape.column_tiles) + static_cast<int>(rank)) * Tiles::BM,
+                    tile % shape.column_tiles * Tiles::BN, shape.k_tiles, rank);
   } else {
     more_registers<Tiles::multiplier_registers>();
     const int group = threadIdx.x / warpgroup - 1;
@@ -78,7 +82,8 @@ __global__ __launch_bounds__(Tiles::threads, 1) void gate_up_kernel(const __grid
     float d[Tiles::accumulators];
     for (int tile = first; tile < tiles; tile += step) {
       Tiles::multiply(ring, d, group, shape.k_tiles, [] {});
-      const int row = (2 * (tile / shape.column_tiles) + static_cast<int>(rank)) * Tiles::BM + 64 * group, column = tile % shape.column_tiles * columns;
+      const int row = (2 * (tile / shape.column_tiles) + static_cast<int>(rank)) * Tiles::BM + 64 * group,
+                column = tile % shape.column_tiles * columns;
       if (shape.keep) {
         write<0>(d, own, maps.gate_up, column, row, 1 + group);
         write<1>(d, own, maps.gate_up, shape.inner + column, row, 1 + group);
@@ -98,16 +103,19 @@ bool linear_swiglu_sm90(const Tensor& x, const Weight& gate_up_proj, Tensor& h, 
   Context& context = context_of(x);
   const View w = interleaved(context, gate_up_proj);
   const int64_t M = x.size(0), K = gate_up_proj.in(), O = gate_up_proj.out(), I = O / 2;
-  if (!w || x.dtype() != DType::bfloat16 || I % columns != 0 || !mappable(x.address(), K) || !mappable(h.address(), I) ||
-      (gate_up && !mappable(gate_up->address(), O)))
+  if (!w || x.dtype() != DType::bfloat16 || I % columns != 0 || !mappable(x.address(), K) ||
+      !mappable(h.address(), I) || (gate_up && !mappable(gate_up->address(), O)))
     return false;
   if (M == 0) return true;
-  Maps maps{make_matrix_map(x.address(), M, K, K, Tiles::a_box), make_matrix_map(w.data, O, K, w.ld, Tiles::b_box), make_matrix_map(h.address(), M, I, I, 64),
+  Maps maps{make_matrix_map(x.address(), M, K, K, Tiles::a_box),
+            make_matrix_map(w.data, O, K, w.ld, Tiles::b_box),
+            make_matrix_map(h.address(), M, I, I, 64),
             {}};
   maps.gate_up = gate_up ? make_matrix_map(gate_up->address(), M, O, O, 64) : maps.h;
-  const Shape shape{static_cast<int>(O / Tiles::BN), static_cast<int>((M + 2 * Tiles::BM - 1) / (2 * Tiles::BM)), static_cast<int>((K + 63) / 64),
-                    static_cast<int>(I), gate_up != nullptr};
-  launch_pairs(context, "linear_swiglu", gate_up_kernel, int64_t{shape.pairs} * shape.column_tiles, Tiles::threads, shared_bytes, maps, shape);
+  const Shape shape{static_cast<int>(O / Tiles::BN), static_cast<int>((M + 2 * Tiles::BM - 1) / (2 * Tiles::BM)),
+                    static_cast<int>((K + 63) / 64), static_cast<int>(I), gate_up != nullptr};
+  launch_pairs(context, "linear_swiglu", gate_up_kernel, int64_t{shape.pairs} * shape.column_tiles, Tiles::threads,
+               shared_bytes, maps, shape);
   return true;
 }
 

@@ -8,7 +8,8 @@
 
 namespace trm::cuda {
 
-/// Records what `work` enqueues on `stream`; nothing executes. Work that waits for the device, or allocates on it outside an arena, fails here.
+/// Records what `work` enqueues on `stream`; nothing executes. Work that waits for the device, or allocates on it
+/// outside an arena, fails here.
 std::unique_ptr<Graph> capture_graph(cudaStream_t stream, const std::function<void()>& work);
 
 }  // namespace trm::cuda

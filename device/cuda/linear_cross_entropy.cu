@@ -1,6 +1,7 @@
-// Head and loss in chunks of rows: logits of a chunk, loss and gradient over them in place, then what the gradient gives x and the head. Vocabularies are
-// often odd, and products of odd sizes run at a third of the speed: rows of logits are padded to a multiple of 8 with the head's padded rows (packed.h), whose
-// logits are 0, and the head's gradient is taken in two products, of a multiple of 8 rows and of the rest.
+// Head and loss in chunks of rows: logits of a chunk, loss and gradient over them in place, then what the gradient
+// gives x and the head. Vocabularies are often odd, and products of odd sizes run at a third of the speed: rows of
+// logits are padded to a multiple of 8 with the head's padded rows (packed.h), whose logits are 0, and the head's
+// gradient is taken in two products, of a multiple of 8 rows and of the rest.
 #include "device/cuda/cross_entropy.cuh"
 #include "device/cuda/packed.h"
 #include "device/cuda/product.h"
@@ -19,12 +20,13 @@ int64_t chunk_rows(int64_t rows, int64_t row_bytes) {
   return std::min(rows, (rows / chunks + 127) / 128 * 128);
 }
 
-void linear_cross_entropy(const Tensor& x, const Weight& w, const Tensor& labels, const Tensor& scale, LossKind kind, Tensor& loss, Tensor& preds,
-                          Tensor* dx, Tensor* dw) {
+void linear_cross_entropy(const Tensor& x, const Weight& w, const Tensor& labels, const Tensor& scale, LossKind kind,
+                          Tensor& loss, Tensor& preds, Tensor* dx, Tensor* dw) {
   const int64_t rows = labels.elements(), D = x.size(2), V = w.out();
   if (rows == 0) return;
   Context& context = context_of(x);
-  const auto width = static_cast<int64_t>(size_of(x.dtype())), ld = (V + 7) / 8 * 8, chunk = chunk_rows(rows, ld * width);
+  const auto width = static_cast<int64_t>(size_of(x.dtype())), ld = (V + 7) / 8 * 8,
+             chunk = chunk_rows(rows, ld * width);
   const View padded = padded_rows(context, w);
   const void* head = padded ? padded.data : w.value.address();
   const int64_t width_used = padded ? ld : V;  // columns of logits in the products
@@ -44,8 +46,8 @@ void linear_cross_entropy(const Tensor& x, const Weight& w, const Tensor& labels
               .in_dtype = x.dtype(),
               .out_dtype = x.dtype()});
     loss_of_rows(context, op, logits,
-                 {count, V, ld, first, labels.size(1), elements<int32_t>(labels) + first, elements<float>(loss) + first, elements<int32_t>(preds) + first,
-                  nullptr, dx ? elements<float>(scale) : nullptr, false},
+                 {count, V, ld, first, labels.size(1), elements<int32_t>(labels) + first, elements<float>(loss) + first,
+                  elements<int32_t>(preds) + first, nullptr, dx ? elements<float>(scale) : nullptr, false},
                  kind);
     if (!dx) continue;
     multiply(context, op,

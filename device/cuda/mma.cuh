@@ -1,14 +1,16 @@
 #pragma once
-// Matrix products of a warp (mma.sync, Ampere and later): D [16, 8] f32 += A [16, 16] B [16, 8], bfloat16. Lane l holds of D rows l / 4 (+ 8), columns
-// 2 (l % 4) (+ 1); an accumulator pair of 8-column groups is an A operand.
+// Matrix products of a warp (mma.sync, Ampere and later): D [16, 8] f32 += A [16, 16] B [16, 8], bfloat16. Lane l holds
+// of D rows l / 4 (+ 8), columns 2 (l % 4) (+ 1); an accumulator pair of 8-column groups is an A operand.
 #include "device/cuda/device_math.cuh"
 
 namespace trm::cuda::mma {
 
 __device__ __forceinline__ void multiply(float (&d)[4], const uint32_t (&a)[4], uint32_t b0, uint32_t b1) {
-  asm volatile("mma.sync.aligned.m16n8k16.row.col.f32.bf16.bf16.f32 {%0, %1, %2, %3}, {%4, %5, %6, %7}, {%8, %9}, {%0, %1, %2, %3};"
-               : "+f"(d[0]), "+f"(d[1]), "+f"(d[2]), "+f"(d[3])
-               : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "r"(b0), "r"(b1));
+  asm volatile(
+      "mma.sync.aligned.m16n8k16.row.col.f32.bf16.bf16.f32 {%0, %1, %2, %3}, {%4, %5, %6, %7}, {%8, %9}, {%0, %1, %2, "
+      "%3};"
+      : "+f"(d[0]), "+f"(d[1]), "+f"(d[2]), "+f"(d[3])
+      : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "r"(b0), "r"(b1));
 }
 __device__ __forceinline__ void load_tiles(const void* row, uint32_t (&r)[4]) {
   const auto address = static_cast<uint32_t>(__cvta_generic_to_shared(row));
@@ -27,7 +29,8 @@ __device__ __forceinline__ void load_tiles_transposed(const void* row, uint32_t 
 /// 16 bytes to shared memory, or zeros.
 __device__ __forceinline__ void copy16(void* to, const void* from, bool valid) {
   const auto address = static_cast<uint32_t>(__cvta_generic_to_shared(to));
-  asm volatile("cp.async.cg.shared.global [%0], [%1], 16, %2;" ::"r"(address), "l"(from), "r"(valid ? 16 : 0) : "memory");
+  asm volatile("cp.async.cg.shared.global [%0], [%1], 16, %2;" ::"r"(address), "l"(from), "r"(valid ? 16 : 0)
+               : "memory");
 }
 __device__ __forceinline__ void commit_copies() { asm volatile("cp.async.commit_group;" ::: "memory"); }
 template <int pending>
@@ -52,7 +55,8 @@ struct Tile {
   static constexpr int steps = head_dim / 16;
   __nv_bfloat16* data;
 
-  /// Rows first ... first + rows of a head whose rows are `stride` apart; zero from `end` on. By all `threads` threads of the block.
+  /// Rows first ... first + rows of a head whose rows are `stride` apart; zero from `end` on. By all `threads` threads
+  /// of the block.
   template <int rows, int threads>
   __device__ __forceinline__ void load(const __nv_bfloat16* head, int64_t stride, int first, int end) const {
     constexpr int packs = head_dim / 8;

@@ -24,7 +24,8 @@ __device__ double ordered_sum(double x) {
 template <int N>
 __global__ void squares_kernel(const float* x, double* parts, int64_t n) {
   double sum = 0;
-  const int64_t first = int64_t{blockIdx.x} * threads + threadIdx.x, stride = int64_t{gridDim.x} * threads, packs = n / N;
+  const int64_t first = int64_t{blockIdx.x} * threads + threadIdx.x, stride = int64_t{gridDim.x} * threads,
+                packs = n / N;
 #pragma unroll 4
   for (int64_t i = first; i < packs; i += stride) {
     const auto v = reinterpret_cast<const Pack<float, N>*>(x)[i];
@@ -53,7 +54,8 @@ __device__ double schedule(const UpdatePlan& plan, int64_t step) {
   return plan.min_ratio + (1 - plan.min_ratio) * 0.5 * (1 + cos(3.14159265358979323846 * progress));
 }
 
-__global__ void plan_kernel(UpdatePlan plan, const float* square, const float* puzzle_square, int64_t* counters, float* control) {
+__global__ void plan_kernel(UpdatePlan plan, const float* square, const float* puzzle_square, int64_t* counters,
+                            float* control) {
   const float dense = *square, puzzle = puzzle_square ? *puzzle_square : 0.0f;
   const bool apply = isfinite(dense) && isfinite(puzzle);
   const int64_t step = ++counters[Counter::step];
@@ -63,7 +65,8 @@ __global__ void plan_kernel(UpdatePlan plan, const float* square, const float* p
   const auto t = static_cast<double>(max(counters[Counter::adam_t], int64_t{1}));
   control[Control::lr] = static_cast<float>(plan.lr * rate);
   control[Control::puzzle_lr] = static_cast<float>(plan.puzzle_lr * rate);
-  control[Control::clip] = plan.grad_clip_norm > 0 ? static_cast<float>(fmin(1.0, plan.grad_clip_norm / (norm + 1e-6))) : 1.0f;
+  control[Control::clip] =
+      plan.grad_clip_norm > 0 ? static_cast<float>(fmin(1.0, plan.grad_clip_norm / (norm + 1e-6))) : 1.0f;
   control[Control::grad_norm] = static_cast<float>(norm);
   control[Control::apply] = apply ? 1.0f : 0.0f;
   control[Control::bias1] = static_cast<float>(1 - pow(static_cast<double>(plan.beta1), t));
@@ -86,7 +89,8 @@ __global__ void adam_kernel(AdamBuffers b, AdamSettings adam) {
   const int64_t packs = b.n / N;
   for (int64_t i = int64_t{blockIdx.x} * threads + threadIdx.x; i < packs; i += int64_t{gridDim.x} * threads) {
     const auto g = reinterpret_cast<const Pack<float, N>*>(b.g)[i];
-    auto p = reinterpret_cast<Pack<float, N>*>(b.p)[i], m = reinterpret_cast<Pack<float, N>*>(b.m)[i], v = reinterpret_cast<Pack<float, N>*>(b.v)[i];
+    auto p = reinterpret_cast<Pack<float, N>*>(b.p)[i], m = reinterpret_cast<Pack<float, N>*>(b.m)[i],
+         v = reinterpret_cast<Pack<float, N>*>(b.v)[i];
     Pack<float, N> ema{};
     Pack<__nv_bfloat16, N> narrow;
     if (b.ema) ema = reinterpret_cast<Pack<float, N>*>(b.ema)[i];
@@ -116,33 +120,46 @@ void sum_of_squares(const Tensor& x, Tensor& out) {
   const Tensor parts = Tensor::empty({count, 2}, DType::float32, x.device());  // float64 values
   const auto kernel = aligned16(x) ? squares_kernel<4> : squares_kernel<1>;
   kernel<<<count, threads, 0, context.stream>>>(elements<float>(x), elements<double>(parts), n);
-  sum_parts_kernel<<<1, threads, 0, context.stream>>>(elements<double>(parts), static_cast<int>(count), elements<float>(out));
+  sum_parts_kernel<<<1, threads, 0, context.stream>>>(elements<double>(parts), static_cast<int>(count),
+                                                      elements<float>(out));
   launched("sum_of_squares");
 }
 
-void plan_update(const UpdatePlan& plan, const Tensor& square, const Tensor* puzzle_square, Tensor& counters, Tensor& control) {
-  plan_kernel<<<1, 1, 0, context_of(square).stream>>>(plan, elements<float>(square), puzzle_square ? elements<float>(*puzzle_square) : nullptr,
+void plan_update(const UpdatePlan& plan, const Tensor& square, const Tensor* puzzle_square, Tensor& counters,
+                 Tensor& control) {
+  plan_kernel<<<1, 1, 0, context_of(square).stream>>>(plan, elements<float>(square),
+                                                      puzzle_square ? elements<float>(*puzzle_square) : nullptr,
                                                       elements<int64_t>(counters), elements<float>(control));
   launched("plan_update");
 }
 
 template <bool atan2_step>
-void adam(const char* op, const Tensor& g, const Tensor& control, const AdamSettings& settings, Tensor& p, Tensor& m, Tensor& v, Tensor* ema,
-          Tensor* narrow) {
+void adam(const char* op, const Tensor& g, const Tensor& control, const AdamSettings& settings, Tensor& p, Tensor& m,
+          Tensor& v, Tensor* ema, Tensor* narrow) {
   if (g.elements() == 0) return;
   Context& context = context_of(g);
-  const AdamBuffers b{elements<float>(g), elements<float>(control), elements<float>(p), elements<float>(m), elements<float>(v),
-                      ema ? elements<float>(*ema) : nullptr, narrow ? elements<__nv_bfloat16>(*narrow) : nullptr, g.elements()};
-  const bool wide = b.n % 4 == 0 && aligned16(g) && aligned16(p) && aligned16(m) && aligned16(v) && (!ema || aligned16(*ema)) && (!narrow || aligned16(*narrow));
+  const AdamBuffers b{elements<float>(g),
+                      elements<float>(control),
+                      elements<float>(p),
+                      elements<float>(m),
+                      elements<float>(v),
+                      ema ? elements<float>(*ema) : nullptr,
+                      narrow ? elements<__nv_bfloat16>(*narrow) : nullptr,
+                      g.elements()};
+  const bool wide = b.n % 4 == 0 && aligned16(g) && aligned16(p) && aligned16(m) && aligned16(v) &&
+                    (!ema || aligned16(*ema)) && (!narrow || aligned16(*narrow));
   const auto kernel = wide ? adam_kernel<atan2_step, 4> : adam_kernel<atan2_step, 1>;
-  kernel<<<blocks_for(b.n / (wide ? 4 : 1), threads, 32 * context.multiprocessors), threads, 0, context.stream>>>(b, settings);
+  kernel<<<blocks_for(b.n / (wide ? 4 : 1), threads, 32 * context.multiprocessors), threads, 0, context.stream>>>(
+      b, settings);
   launched(op);
 }
 
-void adamw(const Tensor& g, const Tensor& control, const AdamSettings& settings, Tensor& p, Tensor& m, Tensor& v, Tensor* ema, Tensor* narrow) {
+void adamw(const Tensor& g, const Tensor& control, const AdamSettings& settings, Tensor& p, Tensor& m, Tensor& v,
+           Tensor* ema, Tensor* narrow) {
   adam<false>("adamw", g, control, settings, p, m, v, ema, narrow);
 }
-void adam_atan2(const Tensor& g, const Tensor& control, const AdamSettings& settings, Tensor& p, Tensor& m, Tensor& v, Tensor* ema, Tensor* narrow) {
+void adam_atan2(const Tensor& g, const Tensor& control, const AdamSettings& settings, Tensor& p, Tensor& m, Tensor& v,
+                Tensor* ema, Tensor* narrow) {
   adam<true>("adam_atan2", g, control, settings, p, m, v, ema, narrow);
 }
 

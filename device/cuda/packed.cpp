@@ -3,7 +3,7 @@
 namespace trm::cuda {
 namespace {
 
-constexpr int64_t group = 8;                // rows of gate, then of up
+constexpr int64_t group = 8;                   // rows of gate, then of up
 constexpr int64_t widest_interleaved = 16384;  // heads of a vocabulary are no gate-up weights
 
 size_t aligned(size_t bytes) { return (bytes + 255) / 256 * 256; }
@@ -36,7 +36,8 @@ PackedLayout forward_layout(const Context& context, int64_t out, int64_t in, DTy
 
 PackedBackwardLayout backward_layout(const Context& context, int64_t out, int64_t in, DType dtype, bool token) {
   PackedBackwardLayout layout;
-  if (dtype != DType::bfloat16 || token || !context.hopper() || out % 8 != 0 || in % 8 != 0 || out > widest_interleaved) return layout;
+  if (dtype != DType::bfloat16 || token || !context.hopper() || out % 8 != 0 || in % 8 != 0 || out > widest_interleaved)
+    return layout;
   layout.has_transposed = true;
   layout.transposed_ld = out;
   layout.bytes = aligned(static_cast<size_t>(in * out) * 2);

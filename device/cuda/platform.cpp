@@ -22,11 +22,13 @@ std::string explain(cudaError_t result) {
   (void)cudaRuntimeGetVersion(&runtime);
   if (result == cudaErrorInsufficientDriver && driver == 0) return "no NVIDIA driver is installed here";
   if (result == cudaErrorInsufficientDriver || result == cudaErrorSystemDriverMismatch)
-    return "the NVIDIA driver is too old: it knows CUDA " + version(driver) + ", this build needs " + version(runtime) + "; install a newer driver";
+    return "the NVIDIA driver is too old: it knows CUDA " + version(driver) + ", this build needs " + version(runtime) +
+           "; install a newer driver";
   if (const char* visible = std::getenv("CUDA_VISIBLE_DEVICES"); visible && result == cudaErrorNoDevice)
     return "no NVIDIA GPU is visible: CUDA_VISIBLE_DEVICES is \"" + std::string(visible) + "\"";
   if (result == cudaErrorNoDevice) return "no NVIDIA GPU was found";
-  return "the NVIDIA driver does not answer: " + std::string(cudaGetErrorString(result)) + " (" + cudaGetErrorName(result) + ")";
+  return "the NVIDIA driver does not answer: " + std::string(cudaGetErrorString(result)) + " (" +
+         cudaGetErrorName(result) + ")";
 }
 
 class CudaPlatform final : public Platform {
@@ -47,8 +49,9 @@ class CudaPlatform final : public Platform {
       cudaDeviceProp properties{};
       TRM_CUDA(cudaGetDeviceProperties(&properties, index));
       if (10 * properties.major + properties.minor < least_capability) {
-        why_not += (why_not.empty() ? "" : "; ") + std::string(properties.name) + " has compute capability " + std::to_string(properties.major) +
-                   "." + std::to_string(properties.minor) + ", needed is 8.0 or more";
+        why_not += (why_not.empty() ? "" : "; ") + std::string(properties.name) + " has compute capability " +
+                   std::to_string(properties.major) + "." + std::to_string(properties.minor) +
+                   ", needed is 8.0 or more";
         continue;
       }
       DeviceInfo info;
@@ -69,7 +72,8 @@ class CudaPlatform final : public Platform {
     for (const DeviceInfo& info : all)
       if (info.device.index == index) return std::make_unique<CudaBackend>(info);
     if (!all.empty())
-      why_not = "there " + std::string(all.size() == 1 ? "is 1 GPU" : "are " + std::to_string(all.size()) + " GPUs") + " that can be used, numbered from 0";
+      why_not = "there " + std::string(all.size() == 1 ? "is 1 GPU" : "are " + std::to_string(all.size()) + " GPUs") +
+                " that can be used, numbered from 0";
     throw DeviceError("device " + to_string(Device{DeviceKind::cuda, index}) + " cannot be used: " + why_not);
   }
 };

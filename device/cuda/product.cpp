@@ -27,21 +27,41 @@ struct Descriptors {
 using Key = std::array<int64_t, 20>;
 
 Key key_of(const Context& context, const Product& p) {
-  return {context.index,      p.m,      p.n,      p.k,        p.batch,     p.a.ld,    p.a.transposed, p.a.stride, p.b.ld, p.b.transposed,
-          p.b.stride,         p.out_ld, p.out_stride, p.added != nullptr, static_cast<int64_t>(p.in_dtype), static_cast<int64_t>(p.out_dtype),
-          alignment_of(p.a.data), alignment_of(p.b.data), alignment_of(p.out), p.added == p.out};
+  return {context.index,
+          p.m,
+          p.n,
+          p.k,
+          p.batch,
+          p.a.ld,
+          p.a.transposed,
+          p.a.stride,
+          p.b.ld,
+          p.b.transposed,
+          p.b.stride,
+          p.out_ld,
+          p.out_stride,
+          p.added != nullptr,
+          static_cast<int64_t>(p.in_dtype),
+          static_cast<int64_t>(p.out_dtype),
+          alignment_of(p.a.data),
+          alignment_of(p.b.data),
+          alignment_of(p.out),
+          p.added == p.out};
 }
 
 cudaDataType_t type_of(DType dtype) { return dtype == DType::bfloat16 ? CUDA_R_16BF : CUDA_R_32F; }
 
 /// cuBLASLt is column-major: a row-major matrix [rows, columns] is its [columns, rows].
-cublasLtMatrixLayout_t make_layout(DType dtype, int64_t rows, int64_t columns, int64_t ld, int64_t batch, int64_t stride) {
+cublasLtMatrixLayout_t make_layout(DType dtype, int64_t rows, int64_t columns, int64_t ld, int64_t batch,
+                                   int64_t stride) {
   cublasLtMatrixLayout_t layout = nullptr;
-  TRM_CUDA(cublasLtMatrixLayoutCreate(&layout, type_of(dtype), static_cast<uint64_t>(columns), static_cast<uint64_t>(rows), ld));
+  TRM_CUDA(cublasLtMatrixLayoutCreate(&layout, type_of(dtype), static_cast<uint64_t>(columns),
+                                      static_cast<uint64_t>(rows), ld));
   if (batch > 1) {
     const auto count = static_cast<int32_t>(batch);
     TRM_CUDA(cublasLtMatrixLayoutSetAttribute(layout, CUBLASLT_MATRIX_LAYOUT_BATCH_COUNT, &count, sizeof(count)));
-    TRM_CUDA(cublasLtMatrixLayoutSetAttribute(layout, CUBLASLT_MATRIX_LAYOUT_STRIDED_BATCH_OFFSET, &stride, sizeof(stride)));
+    TRM_CUDA(
+        cublasLtMatrixLayoutSetAttribute(layout, CUBLASLT_MATRIX_LAYOUT_STRIDED_BATCH_OFFSET, &stride, sizeof(stride)));
   }
   return layout;
 }
@@ -64,8 +84,9 @@ void choose_algorithm(const Context& context, const char* op, const Product& p, 
       cublasLtMatmulAlgoGetHeuristic(context.blas, d.operation, d.b, d.a, d.out, d.out, preference, 1, &found, &count);
   (void)cublasLtMatmulPreferenceDestroy(preference);
   if (status != CUBLAS_STATUS_SUCCESS || count == 0)
-    throw DeviceError(std::string(op) + ": cuBLASLt has no kernel for a product of " + std::to_string(p.m) + " x " + std::to_string(p.n) + " x " +
-                      std::to_string(p.k) + " in " + name_of(p.in_dtype) + " (" + cublasLtGetStatusString(status) + ")");
+    throw DeviceError(std::string(op) + ": cuBLASLt has no kernel for a product of " + std::to_string(p.m) + " x " +
+                      std::to_string(p.n) + " x " + std::to_string(p.k) + " in " + name_of(p.in_dtype) + " (" +
+                      cublasLtGetStatusString(status) + ")");
   d.algorithm = found.algo;
 }
 
@@ -73,7 +94,8 @@ Descriptors describe_product(const Context& context, const char* op, const Produ
   Descriptors d;
   TRM_CUDA(cublasLtMatmulDescCreate(&d.operation, CUBLAS_COMPUTE_32F, CUDA_R_32F));
   // outᵀ [n, m] = bᵀ [n, k] aᵀ [k, m]: cuBLASLt's first operand is b
-  const cublasOperation_t first = p.b.transposed ? CUBLAS_OP_T : CUBLAS_OP_N, second = p.a.transposed ? CUBLAS_OP_T : CUBLAS_OP_N;
+  const cublasOperation_t first = p.b.transposed ? CUBLAS_OP_T : CUBLAS_OP_N,
+                          second = p.a.transposed ? CUBLAS_OP_T : CUBLAS_OP_N;
   TRM_CUDA(cublasLtMatmulDescSetAttribute(d.operation, CUBLASLT_MATMUL_DESC_TRANSA, &first, sizeof(first)));
   TRM_CUDA(cublasLtMatmulDescSetAttribute(d.operation, CUBLASLT_MATMUL_DESC_TRANSB, &second, sizeof(second)));
   d.a = make_layout(p.in_dtype, p.a.transposed ? p.k : p.m, p.a.transposed ? p.m : p.k, p.a.ld, p.batch, p.a.stride);
@@ -98,9 +120,10 @@ void multiply(Context& context, const char* op, const Product& p) {
     d = &found->second;
   }
   const float one = 1, beta = p.added ? 1.0f : 0.0f;
-  check(cublasLtMatmul(context.blas, d->operation, &one, p.b.data, d->b, p.a.data, d->a, &beta, p.added ? p.added : p.out, d->out, p.out, d->out,
-                       &d->algorithm, context.workspace, context.workspace_bytes, context.stream),
-        op);
+  check(
+      cublasLtMatmul(context.blas, d->operation, &one, p.b.data, d->b, p.a.data, d->a, &beta, p.added ? p.added : p.out,
+                     d->out, p.out, d->out, &d->algorithm, context.workspace, context.workspace_bytes, context.stream),
+      op);
 }
 
 }  // namespace trm::cuda

@@ -6,7 +6,8 @@
 
 namespace trm::cuda {
 
-/// A row-major matrix operand. `transposed`: the product uses its transpose. `stride`: elements between the matrices of a batch, 0 for one that is shared.
+/// A row-major matrix operand. `transposed`: the product uses its transpose. `stride`: elements between the matrices of
+/// a batch, 0 for one that is shared.
 struct Operand {
   const void* data = nullptr;
   int64_t ld = 0;
@@ -14,7 +15,8 @@ struct Operand {
   int64_t stride = 0;
 };
 
-/// out [m, n] = a [m, k] b [k, n] + (beta ? added : 0), `batch` times; float32 accumulation (float32 operands: true float32, no TF32).
+/// out [m, n] = a [m, k] b [k, n] + (beta ? added : 0), `batch` times; float32 accumulation (float32 operands: true
+/// float32, no TF32).
 struct Product {
   int64_t m = 0, n = 0, k = 0, batch = 1;
   Operand a, b;

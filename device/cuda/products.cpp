@@ -1,4 +1,5 @@
-// Products through cuBLASLt. Token products are batched with the weight on the left, so nothing is transposed in memory.
+// Products through cuBLASLt. Token products are batched with the weight on the left, so nothing is transposed in
+// memory.
 #include "device/cuda/packed.h"
 #include "device/cuda/product.h"
 #include "device/cuda/registration.h"
@@ -11,14 +12,33 @@ namespace {
 void linear(const Tensor& x, const Weight& w, Tensor& y) {
   Context& context = context_of(x);
   const int64_t M = x.size(0), K = w.in(), O = w.out();
-  multiply(context, "linear", {.m = M, .n = O, .k = K, .a = {x.address(), K}, .b = {w.value.address(), K, true}, .out = y.address(), .out_ld = O, .in_dtype = x.dtype(), .out_dtype = y.dtype()});
+  multiply(context, "linear",
+           {.m = M,
+            .n = O,
+            .k = K,
+            .a = {x.address(), K},
+            .b = {w.value.address(), K, true},
+            .out = y.address(),
+            .out_ld = O,
+            .in_dtype = x.dtype(),
+            .out_dtype = y.dtype()});
 }
 
 /// dx [M, K] = dy [M, O] W
 void linear_backward_input(const Tensor& dy, const Weight& w, Tensor& dx, bool accumulate) {
   Context& context = context_of(dy);
   const int64_t M = dy.size(0), K = w.in(), O = w.out();
-  multiply(context, "linear_backward_input", {.m = M, .n = K, .k = O, .a = {dy.address(), O}, .b = {w.value.address(), K}, .out = dx.address(), .out_ld = K, .added = accumulate ? dx.address() : nullptr, .in_dtype = dy.dtype(), .out_dtype = dx.dtype()});
+  multiply(context, "linear_backward_input",
+           {.m = M,
+            .n = K,
+            .k = O,
+            .a = {dy.address(), O},
+            .b = {w.value.address(), K},
+            .out = dx.address(),
+            .out_ld = K,
+            .added = accumulate ? dx.address() : nullptr,
+            .in_dtype = dy.dtype(),
+            .out_dtype = dx.dtype()});
 }
 
 /// dw [O, K] += dyᵀ x
@@ -26,7 +46,16 @@ void linear_backward_weight(const Tensor& dy, const Tensor& x, Tensor& dw) {
   Context& context = context_of(dy);
   const int64_t M = dy.size(0), O = dw.size(0), K = dw.size(1);
   if (M == 0) return;
-  multiply(context, "linear_backward_weight", {.m = O, .n = K, .k = M, .a = {dy.address(), O, true}, .b = {x.address(), K}, .out = dw.address(), .out_ld = K, .added = dw.address(), .in_dtype = dy.dtype()});
+  multiply(context, "linear_backward_weight",
+           {.m = O,
+            .n = K,
+            .k = M,
+            .a = {dy.address(), O, true},
+            .b = {x.address(), K},
+            .out = dw.address(),
+            .out_ld = K,
+            .added = dw.address(),
+            .in_dtype = dy.dtype()});
 }
 
 /// y[b] [O, D] = W x[b] [N, D]
@@ -34,7 +63,18 @@ void token_linear(const Tensor& x, const Weight& w, Tensor& y) {
   Context& context = context_of(x);
   const int64_t B = x.size(0), N = w.in(), D = x.size(2), O = w.out();
   const View weight = plain(context, w);
-  multiply(context, "token_linear", {.m = O, .n = D, .k = N, .batch = B, .a = {weight.data, weight.ld}, .b = {x.address(), D, false, N * D}, .out = y.address(), .out_ld = D, .out_stride = O * D, .in_dtype = x.dtype(), .out_dtype = y.dtype()});
+  multiply(context, "token_linear",
+           {.m = O,
+            .n = D,
+            .k = N,
+            .batch = B,
+            .a = {weight.data, weight.ld},
+            .b = {x.address(), D, false, N * D},
+            .out = y.address(),
+            .out_ld = D,
+            .out_stride = O * D,
+            .in_dtype = x.dtype(),
+            .out_dtype = y.dtype()});
 }
 
 /// dx[b] [N, D] = Wᵀ dy[b] [O, D]
@@ -42,7 +82,19 @@ void token_linear_backward_input(const Tensor& dy, const Weight& w, Tensor& dx, 
   Context& context = context_of(dy);
   const int64_t B = dy.size(0), N = w.in(), D = dy.size(2), O = w.out();
   const View weight = plain(context, w);
-  multiply(context, "token_linear_backward_input", {.m = N, .n = D, .k = O, .batch = B, .a = {weight.data, weight.ld, true}, .b = {dy.address(), D, false, O * D}, .out = dx.address(), .out_ld = D, .out_stride = N * D, .added = accumulate ? dx.address() : nullptr, .in_dtype = dy.dtype(), .out_dtype = dx.dtype()});
+  multiply(context, "token_linear_backward_input",
+           {.m = N,
+            .n = D,
+            .k = O,
+            .batch = B,
+            .a = {weight.data, weight.ld, true},
+            .b = {dy.address(), D, false, O * D},
+            .out = dx.address(),
+            .out_ld = D,
+            .out_stride = N * D,
+            .added = accumulate ? dx.address() : nullptr,
+            .in_dtype = dy.dtype(),
+            .out_dtype = dx.dtype()});
 }
 
 }  // namespace

@@ -19,7 +19,8 @@ struct ZShape {
 };
 
 template <class T>
-__global__ void q_head_kernel(const T* z, const float* w, const float* bias, const int32_t* positions, float* q, ZShape s) {
+__global__ void q_head_kernel(const T* z, const float* w, const float* bias, const int32_t* positions, float* q,
+                              ZShape s) {
   const int64_t b = int64_t{blockIdx.x} * rows_per_block + threadIdx.x / warp_size;
   if (b >= s.B) return;
   const T* row = z + s.at(b, positions);
@@ -41,7 +42,8 @@ __global__ void dz_kernel(const float* dq, const float* w, const int32_t* positi
   const int64_t b = blockIdx.x;
   T* row = dz + s.at(b, positions);
   const float first = dq[2 * b], second = dq[2 * b + 1];
-  for (int64_t d = threadIdx.x; d < s.D; d += blockDim.x) row[d] = from_float<T>(to_float(row[d]) + first * w[d] + second * w[s.D + d]);
+  for (int64_t d = threadIdx.x; d < s.D; d += blockDim.x)
+    row[d] = from_float<T>(to_float(row[d]) + first * w[d] + second * w[s.D + d]);
 }
 
 template <class T>
@@ -85,19 +87,22 @@ void q_head(const Tensor& z, const Tensor& w, const Tensor& bias, const Tensor* 
   if (q.elements() == 0) return;
   for_activation(z, [&]<class T>() {
     q_head_kernel<T><<<blocks_for(z.size(0), rows_per_block), rows_per_block * warp_size, 0, context_of(z).stream>>>(
-        elements<T>(z), elements<float>(w), elements<float>(bias), optional(positions), elements<float>(q), shape_of(z));
+        elements<T>(z), elements<float>(w), elements<float>(bias), optional(positions), elements<float>(q),
+        shape_of(z));
   });
   launched("q_head");
 }
 
-void q_head_backward(const Tensor& dq, const Tensor& z, const Tensor& w, const Tensor* positions, Tensor& dz, Tensor& dw, Tensor& dbias) {
+void q_head_backward(const Tensor& dq, const Tensor& z, const Tensor& w, const Tensor* positions, Tensor& dz,
+                     Tensor& dw, Tensor& dbias) {
   if (dq.elements() == 0) return;
   Context& context = context_of(z);
   for_activation(z, [&]<class T>() {
-    dz_kernel<T><<<static_cast<unsigned>(z.size(0)), 128, 0, context.stream>>>(elements<float>(dq), elements<float>(w), optional(positions), elements<T>(dz),
-                                                                              shape_of(z));
-    dw_kernel<T><<<blocks_for(z.size(2), 32), column_block, 0, context.stream>>>(elements<float>(dq), elements<T>(z), optional(positions),
-                                                                                elements<float>(dw), elements<float>(dbias), shape_of(z));
+    dz_kernel<T><<<static_cast<unsigned>(z.size(0)), 128, 0, context.stream>>>(
+        elements<float>(dq), elements<float>(w), optional(positions), elements<T>(dz), shape_of(z));
+    dw_kernel<T><<<blocks_for(z.size(2), 32), column_block, 0, context.stream>>>(
+        elements<float>(dq), elements<T>(z), optional(positions), elements<float>(dw), elements<float>(dbias),
+        shape_of(z));
   });
   launched("q_head_backward");
 }

@@ -1,5 +1,6 @@
-// y = rms_norm(residual + x Wᵀ) with residual and norm in the product's epilogue. The two blocks of a cluster hold the left and right half of the same 128
-// rows; each sends the other the sums of squares of its half. The sum stays in float32 up to the norm.
+// y = rms_norm(residual + x Wᵀ) with residual and norm in the product's epilogue. The two blocks of a cluster hold the
+// left and right half of the same 128 rows; each sends the other the sums of squares of its half. The sum stays in
+// float32 up to the norm.
 #include "device/cuda/gemm_sm90.cuh"
 #include "device/cuda/packed.h"
 #include "device/cuda/swiglu.h"
@@ -12,10 +13,11 @@ using namespace sm90;
 template <int half>
 struct Layout {
   using Tiles = Gemm<half, 3, Share::a>;
-  static constexpr int boxes = half / 64;                       // of 64 columns in a row of a tile
-  static constexpr int staging_bytes = 64 * half * 2;            // one warpgroup's residual, then y
-  static constexpr int square_bytes = 2 * Tiles::BM * 4;         // the other block's sums of squares, for two tiles by turns
-  static constexpr int staging = Tiles::ring_bytes, squares = staging + 2 * staging_bytes, barriers = squares + square_bytes;
+  static constexpr int boxes = half / 64;                 // of 64 columns in a row of a tile
+  static constexpr int staging_bytes = 64 * half * 2;     // one warpgroup's residual, then y
+  static constexpr int square_bytes = 2 * Tiles::BM * 4;  // the other block's sums of squares, for two tiles by turns
+  static constexpr int staging = Tiles::ring_bytes, squares = staging + 2 * staging_bytes,
+                       barriers = squares + square_bytes;
   // full and empty of the ring; per warpgroup: residual there, staging free, sums there (two, by turns)
   static constexpr size_t shared_bytes = 1024 + barriers + 8 * (2 * Tiles::stages + 2 * 4);
 };
@@ -31,7 +33,8 @@ struct Shape {
 };
 
 template <int half>
-__global__ __launch_bounds__(Layout<half>::Tiles::threads, 1) void residual_rms_norm_kernel(const __grid_constant__ Maps maps, Shape shape) {
+__global__ __launch_bounds__(Layout<half>::Tiles::threads,
+                             1) void residual_rms_norm_kernel(const __grid_constant__ Maps maps, Shape shape) {
 #if defined(TRM_SM90A)
   using L = Layout<half>;
   using Tiles = typename L::Tiles;
@@ -48,11 +51,13 @@ __global__ __launch_bounds__(Layout<half>::Tiles::threads, 1) void residual_rms_
     publish_barriers();
   }
   cluster_sync();
-  const int first = static_cast<int>(blockIdx.x) / 2, step = static_cast<int>(gridDim.x) / 2, column = static_cast<int>(rank) * half;
+  const int first = static_cast<int>(blockIdx.x) / 2, step = static_cast<int>(gridDim.x) / 2,
+            column = static_cast<int>(rank) * half;
   if (threadIdx.x < warpgroup) {
     fewer_registers<Tiles::loader_registers>();
     if (threadIdx.x == 0) {
-      for (int tile = first; tile < shape.row_tiles; tile += step) Tiles::load(ring, maps.x, maps.w, tile * Tiles::BM, column, shape.k_tiles, rank);
+      for (int tile = first; tile < shape.row_tiles; tile += step)
+        Tiles::load(ring, maps.x, maps.w, tile * Tiles::BM, column, shape.k_tiles, rank);
     } else if (threadIdx.x == warp_size) {  // the residual, as soon as the last tile's y has been read
       uint32_t phase = 0;
       for (int tile = first; tile < shape.row_tiles; tile += step, phase ^= 1)
@@ -60,13 +65,14 @@ __global__ __launch_bounds__(Layout<half>::Tiles::threads, 1) void residual_rms_
           wait(staging_free(group), phase ^ 1);
           arrive_expecting(residual_there(group), L::staging_bytes);
           for (int box = 0; box < L::boxes; ++box)
-            load_2d(base + L::staging + group * L::staging_bytes + box * 8192, maps.residual, column + 64 * box, tile * Tiles::BM + 64 * group,
-                    residual_there(group));
+            load_2d(base + L::staging + group * L::staging_bytes + box * 8192, maps.residual, column + 64 * box,
+                    tile * Tiles::BM + 64 * group, residual_there(group));
         }
     }
   } else {
     more_registers<Tiles::multiplier_registers>();
-    const int group = threadIdx.x / warpgroup - 1, thread = threadIdx.x % warpgroup, lane = thread % warp_size, warp = thread / warp_size;
+    const int group = threadIdx.x / warpgroup - 1, thread = threadIdx.x % warpgroup, lane = thread % warp_size,
+              warp = thread / warp_size;
     const uint32_t staging = base + L::staging + group * L::staging_bytes;
     float d[Tiles::accumulators];
     int count = 0;
@@ -110,7 +116,8 @@ __global__ __launch_bounds__(Layout<half>::Tiles::threads, 1) void residual_rms_
       for (int i = 0; i < 2; ++i) {
         float other;
         asm volatile("ld.shared.f32 %0, [%1];" : "=f"(other) : "r"(slot + 32 * i) : "memory");
-        const float left = rank == 0 ? square[i] : other, right = rank == 0 ? other : square[i];  // the same order in both blocks
+        const float left = rank == 0 ? square[i] : other,
+                    right = rank == 0 ? other : square[i];  // the same order in both blocks
         scale[i] = rsqrtf((left + right) * (0.5f / half) + shape.eps);
         const int at = tile * Tiles::BM + row + 8 * i;
         if (shape.rstd && rank == 0 && lane % 4 == 0 && at < shape.M) shape.rstd[at] = scale[i];
@@ -125,7 +132,8 @@ __global__ __launch_bounds__(Layout<half>::Tiles::threads, 1) void residual_rms_
       fence_async();
       sync_group(1 + group);
       if (thread == 0) {
-        for (int box = 0; box < L::boxes; ++box) store_2d(maps.y, column + 64 * box, tile * Tiles::BM + 64 * group, staging + box * 8192);
+        for (int box = 0; box < L::boxes; ++box)
+          store_2d(maps.y, column + 64 * box, tile * Tiles::BM + 64 * group, staging + box * 8192);
         commit_stores();
       }
     }
@@ -137,24 +145,28 @@ __global__ __launch_bounds__(Layout<half>::Tiles::threads, 1) void residual_rms_
 }
 
 template <int half>
-void launch(Context& context, const Tensor& x, const Weight& w, const Tensor& residual, float eps, Tensor& y, Tensor* rstd) {
+void launch(Context& context, const Tensor& x, const Weight& w, const Tensor& residual, float eps, Tensor& y,
+            Tensor* rstd) {
   using L = Layout<half>;
   using Tiles = typename L::Tiles;
   const int64_t M = x.size(0), K = w.in(), D = w.out();
-  const Maps maps{make_matrix_map(x.address(), M, K, K, Tiles::a_box), make_matrix_map(w.value.address(), D, K, K, Tiles::b_box),
+  const Maps maps{make_matrix_map(x.address(), M, K, K, Tiles::a_box),
+                  make_matrix_map(w.value.address(), D, K, K, Tiles::b_box),
                   make_matrix_map(residual.address(), M, D, D, 64), make_matrix_map(y.address(), M, D, D, 64)};
-  const Shape shape{static_cast<int>((M + Tiles::BM - 1) / Tiles::BM), static_cast<int>((K + 63) / 64), static_cast<int>(M), eps,
-                    rstd ? elements<float>(*rstd) : nullptr};
-  launch_pairs(context, "linear_residual_rms_norm", residual_rms_norm_kernel<half>, int64_t{shape.row_tiles}, Tiles::threads, L::shared_bytes, maps, shape);
+  const Shape shape{static_cast<int>((M + Tiles::BM - 1) / Tiles::BM), static_cast<int>((K + 63) / 64),
+                    static_cast<int>(M), eps, rstd ? elements<float>(*rstd) : nullptr};
+  launch_pairs(context, "linear_residual_rms_norm", residual_rms_norm_kernel<half>, int64_t{shape.row_tiles},
+               Tiles::threads, L::shared_bytes, maps, shape);
 }
 
 }  // namespace
 
-bool linear_residual_rms_norm_sm90(const Tensor& x, const Weight& w, const Tensor& residual, float eps, Tensor& y, Tensor* rstd) {
+bool linear_residual_rms_norm_sm90(const Tensor& x, const Weight& w, const Tensor& residual, float eps, Tensor& y,
+                                   Tensor* rstd) {
   Context& context = context_of(x);
   const int64_t K = w.in(), D = w.out();
-  if (!context.hopper() || x.dtype() != DType::bfloat16 || !w.packed || !mappable(x.address(), K) || !mappable(w.value.address(), K) ||
-      !mappable(residual.address(), D) || !mappable(y.address(), D))
+  if (!context.hopper() || x.dtype() != DType::bfloat16 || !w.packed || !mappable(x.address(), K) ||
+      !mappable(w.value.address(), K) || !mappable(residual.address(), D) || !mappable(y.address(), D))
     return false;
   switch (D) {
     case 512:

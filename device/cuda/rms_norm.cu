@@ -1,5 +1,6 @@
-// residual + product through cuBLASLt (which adds the residual), then one pass that normalises; on Hopper in bfloat16 the product's epilogue does both
-// (residual_rms_norm_sm90.cu). Over the last axis a warp takes a row; over the sequence axis a thread takes a column of a slice.
+// residual + product through cuBLASLt (which adds the residual), then one pass that normalises; on Hopper in bfloat16
+// the product's epilogue does both (residual_rms_norm_sm90.cu). Over the last axis a warp takes a row; over the
+// sequence axis a thread takes a column of a slice.
 #include "device/cuda/device_math.cuh"
 #include "device/cuda/packed.h"
 #include "device/cuda/product.h"
@@ -40,7 +41,8 @@ template <class T, int N>
 __global__ void rms_norm_backward_kernel(const T* dy, const T* y, const float* rstd, T* ds, int64_t M, int64_t D) {
   const int64_t row = int64_t{blockIdx.x} * rows_per_block + threadIdx.x / warp_size, packs = D / N;
   if (row >= M) return;
-  const auto *gradient = reinterpret_cast<const Pack<T, N>*>(dy + row * D), *normed = reinterpret_cast<const Pack<T, N>*>(y + row * D);
+  const auto *gradient = reinterpret_cast<const Pack<T, N>*>(dy + row * D),
+             *normed = reinterpret_cast<const Pack<T, N>*>(y + row * D);
   float dot = 0;
   for (int64_t i = threadIdx.x % warp_size; i < packs; i += warp_size) {
     const Pack<T, N> g = gradient[i], v = normed[i];
@@ -95,66 +97,57 @@ __global__ __launch_bounds__(512) void token_rms_norm_kernel(T* y, float* rstd, 
     for (int j = 0; j < W; ++j) rstd[blockIdx.y * D + d + j] = scale[j];
 }
 
-/// The first `held` rows of a thread stay in registers between the two passes.
 template <class T, int W>
-__global__ __launch_bounds__(512) void token_rms_norm_backward_kernel(const T* dy, const T* y, const float* rstd, T* ds, int64_t N, int64_t D) {
-  constexpr int held = 7;
+__global__ __launch_bounds__(512) void token_rms_norm_backward_kernel(const T* dy, const T* y, const float* rstd, T* ds,
+                                                                      int64_t N, int64_t D) {
   __shared__ float shared[W][16][32];
   const int64_t d = (int64_t{blockIdx.x} * 32 + threadIdx.x) * W, first = blockIdx.y * N * D + d;
-  const auto load = [&](const T* from, int64_t n) { return *reinterpret_cast<const Pack<T, W>*>(from + first + n * D); };
-  Pack<T, W> g[held]{}, v[held]{};
   float dot[W] = {};
-  const auto add = [&](const Pack<T, W>& a, const Pack<T, W>& b) {
+  if (d < D)
+    for (int64_t n = threadIdx.y; n < N; n += blockDim.y) {
+      const auto g = *reinterpret_cast<const Pack<T, W>*>(dy + first + n * D),
+                 v = *reinterpret_cast<const Pack<T, W>*>(y + first + n * D);
 #pragma unroll
-    for (int j = 0; j < W; ++j) dot[j] += to_float(a.v[j]) * to_float(b.v[j]);
-  };
-  if (d < D) {
-#pragma unroll
-    for (int i = 0; i < held; ++i)
-      if (const int64_t n = threadIdx.y + 16 * i; n < N) {
-        g[i] = load(dy, n);
-        v[i] = load(y, n);
-      }
-#pragma unroll
-    for (int i = 0; i < held; ++i) add(g[i], v[i]);
-    for (int64_t n = threadIdx.y + 16 * held; n < N; n += 16) add(load(dy, n), load(y, n));
-  }
-  float mean[W], scale[W];
+      for (int j = 0; j < W; ++j) dot[j] += to_float(g.v[j]) * to_float(v.v[j]);
+    }
+  float mean[W];
 #pragma unroll
   for (int j = 0; j < W; ++j) mean[j] = column_sum(dot[j], shared[j]) / static_cast<float>(N);
   if (d >= D) return;
-#pragma unroll
-  for (int j = 0; j < W; ++j) scale[j] = rstd[blockIdx.y * D + d + j];
-  const auto write = [&](const Pack<T, W>& a, const Pack<T, W>& b, int64_t n) {
+  for (int64_t n = threadIdx.y; n < N; n += blockDim.y) {
+    const auto g = *reinterpret_cast<const Pack<T, W>*>(dy + first + n * D),
+               v = *reinterpret_cast<const Pack<T, W>*>(y + first + n * D);
     Pack<T, W> out;
 #pragma unroll
-    for (int j = 0; j < W; ++j) out.v[j] = from_float<T>(scale[j] * (to_float(a.v[j]) - to_float(b.v[j]) * mean[j]));
+    for (int j = 0; j < W; ++j)
+      out.v[j] = from_float<T>(rstd[blockIdx.y * D + d + j] * (to_float(g.v[j]) - to_float(v.v[j]) * mean[j]));
     *reinterpret_cast<Pack<T, W>*>(ds + first + n * D) = out;
-  };
-#pragma unroll
-  for (int i = 0; i < held; ++i)
-    if (const int64_t n = threadIdx.y + 16 * i; n < N) write(g[i], v[i], n);
-  for (int64_t n = threadIdx.y + 16 * held; n < N; n += 16) write(load(dy, n), load(y, n), n);
+  }
 }
 
 template <class F>
 void for_packs(const Tensor& a, const Tensor& b, const Tensor& c, int64_t D, F&& run) {
   for_activation(a, [&]<class T>() {
-    if (D % pack_size<T> == 0 && aligned16(a) && aligned16(b) && aligned16(c)) run.template operator()<T, pack_size<T>>();
-    else run.template operator()<T, 1>();
+    if (D % pack_size<T> == 0 && aligned16(a) && aligned16(b) && aligned16(c))
+      run.template operator()<T, pack_size<T>>();
+    else
+      run.template operator()<T, 1>();
   });
 }
 
-/// Packs of 16 bytes where there are columns enough for them.
+/// Packs of two columns where they may be: whole sectors, and many threads.
 template <class F>
 void for_column_packs(const Tensor& a, int64_t D, F&& run) {
   for_activation(a, [&]<class T>() {
-    if (D % pack_size<T> == 0 && D >= 256 && aligned16(a)) run.template operator()<T, pack_size<T>>();
-    else run.template operator()<T, 1>();
+    if (D % 2 == 0 && aligned16(a))
+      run.template operator()<T, 2>();
+    else
+      run.template operator()<T, 1>();
   });
 }
 
-void linear_residual_rms_norm(const Tensor& x, const Weight& w, const Tensor& residual, float eps, Tensor& y, Tensor* rstd) {
+void linear_residual_rms_norm(const Tensor& x, const Weight& w, const Tensor& residual, float eps, Tensor& y,
+                              Tensor* rstd) {
   const int64_t M = x.size(0), K = w.in(), D = w.out();
   if (y.elements() == 0 || linear_residual_rms_norm_sm90(x, w, residual, eps, y, rstd)) return;
   Context& context = context_of(x);
@@ -176,7 +169,8 @@ void linear_residual_rms_norm(const Tensor& x, const Weight& w, const Tensor& re
   launched("linear_residual_rms_norm");
 }
 
-void token_linear_residual_rms_norm(const Tensor& x, const Weight& w, const Tensor& residual, float eps, Tensor& y, Tensor* rstd) {
+void token_linear_residual_rms_norm(const Tensor& x, const Weight& w, const Tensor& residual, float eps, Tensor& y,
+                                    Tensor* rstd) {
   const int64_t B = x.size(0), I = w.in(), N = w.out(), D = x.size(2);
   if (y.elements() == 0) return;
   Context& context = context_of(x);
@@ -196,7 +190,8 @@ void token_linear_residual_rms_norm(const Tensor& x, const Weight& w, const Tens
             .out_dtype = y.dtype()});
   for_column_packs(y, D, [&]<class T, int W>() {
     const dim3 blocks(blocks_for(D, 32 * W), static_cast<unsigned>(B));
-    token_rms_norm_kernel<T, W><<<blocks, column_block, 0, context.stream>>>(elements<T>(y), rstd ? elements<float>(*rstd) : nullptr, N, D, eps);
+    token_rms_norm_kernel<T, W><<<blocks, column_block, 0, context.stream>>>(
+        elements<T>(y), rstd ? elements<float>(*rstd) : nullptr, N, D, eps);
   });
   launched("token_linear_residual_rms_norm");
 }
@@ -219,8 +214,8 @@ void token_rms_norm_backward(const Tensor& dy, const Tensor& y, const Tensor& rs
   const bool aligned = aligned16(dy) && aligned16(y) && aligned16(ds);
   for_column_packs(dy, aligned ? D : 1, [&]<class T, int W>() {
     const dim3 blocks(blocks_for(D, 32 * W), static_cast<unsigned>(B));
-    token_rms_norm_backward_kernel<T, W>
-        <<<blocks, column_block, 0, context.stream>>>(elements<T>(dy), elements<T>(y), elements<float>(rstd), elements<T>(ds), N, D);
+    token_rms_norm_backward_kernel<T, W><<<blocks, column_block, 0, context.stream>>>(
+        elements<T>(dy), elements<T>(y), elements<float>(rstd), elements<T>(ds), N, D);
   });
   launched("token_rms_norm_backward");
 }

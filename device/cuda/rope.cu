@@ -14,7 +14,8 @@ struct RopeShape {
 };
 
 template <class T, int W>
-__global__ void rope_kernel(T* qkv, const float* cosines, const float* sines, const int32_t* offset, RopeShape shape, float sign) {
+__global__ void rope_kernel(T* qkv, const float* cosines, const float* sines, const int32_t* offset, RopeShape shape,
+                            float sign) {
   const int packs = shape.half / W, per_row = 2 * shape.heads * packs;
   const int64_t n = shape.rows * per_row, first = offset ? *offset : 0;
   for (int64_t i = int64_t{blockIdx.x} * threads + threadIdx.x; i < n; i += int64_t{gridDim.x} * threads) {
@@ -39,15 +40,19 @@ void rope(Tensor& qkv, const Tensor& cos, const Tensor& sin, const Tensor* offse
   if (qkv.elements() == 0) return;
   Context& context = context_of(qkv);
   const int64_t width = qkv.size(2);
-  const RopeShape shape{qkv.size(0) * qkv.size(1), qkv.size(1), width, cos.size(0), heads, static_cast<int>(width / (6 * heads))};
+  const RopeShape shape{
+      qkv.size(0) * qkv.size(1), qkv.size(1), width, cos.size(0), heads, static_cast<int>(width / (6 * heads))};
   for_activation(qkv, [&]<class T>() {
     const auto run = [&](auto kernel, int W) {
       const int64_t n = shape.rows * 2 * heads * (shape.half / W);
       kernel<<<blocks_for(n, threads, 64 * context.multiprocessors), threads, 0, context.stream>>>(
-          elements<T>(qkv), elements<float>(cos), elements<float>(sin), offset ? elements<int32_t>(*offset) : nullptr, shape, inverse ? -1.0f : 1.0f);
+          elements<T>(qkv), elements<float>(cos), elements<float>(sin), offset ? elements<int32_t>(*offset) : nullptr,
+          shape, inverse ? -1.0f : 1.0f);
     };
-    if (shape.half % pack_size<T> == 0 && aligned16(qkv)) run(rope_kernel<T, pack_size<T>>, pack_size<T>);
-    else run(rope_kernel<T, 1>, 1);
+    if (shape.half % pack_size<T> == 0 && aligned16(qkv))
+      run(rope_kernel<T, pack_size<T>>, pack_size<T>);
+    else
+      run(rope_kernel<T, 1>, 1);
   });
   launched("rope");
 }

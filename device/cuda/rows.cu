@@ -1,4 +1,5 @@
-// Kernels that move rows: gather_rows, drop_positions and its backward, reset_rows, select_rows. Rows are copied as words of 16, 4 or 1 bytes.
+// Kernels that move rows: gather_rows, drop_positions and its backward, reset_rows, select_rows. Rows are copied as
+// words of 16, 4 or 1 bytes.
 #include "device/cuda/device_math.cuh"
 #include "device/cuda/registration.h"
 #include "device/kernels.h"
@@ -35,7 +36,8 @@ __global__ void drop_backward_kernel(const Word* from, Word* to, int64_t B, int6
 
 /// Block (b, part of the row): rows that halted become repetitions of `from` (period words long).
 template <class Word>
-__global__ void replace_kernel(const uint8_t* halted, const Word* from, int64_t from_stride, int64_t period, Word* to, int64_t row) {
+__global__ void replace_kernel(const uint8_t* halted, const Word* from, int64_t from_stride, int64_t period, Word* to,
+                               int64_t row) {
   const int64_t b = blockIdx.y;
   if (!halted[b]) return;
   for (int64_t i = int64_t{blockIdx.x} * threads + threadIdx.x; i < row; i += int64_t{gridDim.x} * threads)
@@ -48,9 +50,12 @@ void for_words(std::initializer_list<const Tensor*> tensors, std::initializer_li
   uintptr_t bits = 0;
   for (const Tensor* t : tensors) bits |= reinterpret_cast<uintptr_t>(t->address());
   for (const size_t size : sizes) bits |= size;
-  if (bits % 16 == 0) run.template operator()<uint4>();
-  else if (bits % 4 == 0) run.template operator()<uint32_t>();
-  else run.template operator()<uint8_t>();
+  if (bits % 16 == 0)
+    run.template operator()<uint4>();
+  else if (bits % 4 == 0)
+    run.template operator()<uint32_t>();
+  else
+    run.template operator()<uint8_t>();
 }
 
 int64_t words(size_t bytes, size_t word) { return static_cast<int64_t>(bytes / word); }
@@ -58,8 +63,8 @@ int64_t words(size_t bytes, size_t word) { return static_cast<int64_t>(bytes / w
 void gather_rows(const Tensor& table, const Tensor& ids, Tensor& out) {
   if (out.elements() == 0) return;
   Context& context = context_of(out);
-  gather_kernel<<<blocks_for(out.elements(), threads), threads, 0, context.stream>>>(elements<float>(table), elements<int32_t>(ids), elements<float>(out),
-                                                                                    out.size(0), out.size(1), table.size(0));
+  gather_kernel<<<blocks_for(out.elements(), threads), threads, 0, context.stream>>>(
+      elements<float>(table), elements<int32_t>(ids), elements<float>(out), out.size(0), out.size(1), table.size(0));
   launched("gather_rows");
 }
 
@@ -69,8 +74,9 @@ void drop_positions(const Tensor& x, Tensor& out) {
   const int64_t B = x.size(0);
   const size_t from = x.bytes() / static_cast<size_t>(B), to = out.bytes() / static_cast<size_t>(B);
   for_words({&x, &out}, {from, to}, [&]<class Word>() {
-    drop_kernel<Word><<<blocks_for(words(out.bytes(), sizeof(Word)), threads, 32 * context.multiprocessors), threads, 0, context.stream>>>(
-        elements<Word>(x), elements<Word>(out), B, words(from, sizeof(Word)), words(to, sizeof(Word)));
+    drop_kernel<Word><<<blocks_for(words(out.bytes(), sizeof(Word)), threads, 32 * context.multiprocessors), threads, 0,
+                        context.stream>>>(elements<Word>(x), elements<Word>(out), B, words(from, sizeof(Word)),
+                                          words(to, sizeof(Word)));
   });
   launched("drop_positions");
 }
@@ -81,26 +87,31 @@ void drop_positions_backward(const Tensor& dout, Tensor& dx) {
   const int64_t B = dx.size(0);
   const size_t from = dout.bytes() / static_cast<size_t>(B), to = dx.bytes() / static_cast<size_t>(B);
   for_words({&dout, &dx}, {from, to}, [&]<class Word>() {
-    drop_backward_kernel<Word><<<blocks_for(words(dx.bytes(), sizeof(Word)), threads, 32 * context.multiprocessors), threads, 0, context.stream>>>(
-        elements<Word>(dout), elements<Word>(dx), B, words(from, sizeof(Word)), words(to, sizeof(Word)));
+    drop_backward_kernel<Word><<<blocks_for(words(dx.bytes(), sizeof(Word)), threads, 32 * context.multiprocessors),
+                                 threads, 0, context.stream>>>(elements<Word>(dout), elements<Word>(dx), B,
+                                                               words(from, sizeof(Word)), words(to, sizeof(Word)));
   });
   launched("drop_positions_backward");
 }
 
-void replace_rows(const char* op, const Tensor& halted, const Tensor& from, size_t from_stride, size_t period, Tensor& to) {
+void replace_rows(const char* op, const Tensor& halted, const Tensor& from, size_t from_stride, size_t period,
+                  Tensor& to) {
   if (to.elements() == 0) return;
   Context& context = context_of(to);
   const int64_t B = halted.elements();
   const size_t row = to.bytes() / static_cast<size_t>(B);
   for_words({&from, &to}, {from_stride, period, row}, [&]<class Word>() {
     const dim3 blocks(blocks_for(words(row, sizeof(Word)), 4 * threads, 64), static_cast<unsigned>(B));
-    replace_kernel<Word><<<blocks, threads, 0, context.stream>>>(elements<uint8_t>(halted), elements<Word>(from), words(from_stride, sizeof(Word)),
-                                                                words(period, sizeof(Word)), elements<Word>(to), words(row, sizeof(Word)));
+    replace_kernel<Word><<<blocks, threads, 0, context.stream>>>(
+        elements<uint8_t>(halted), elements<Word>(from), words(from_stride, sizeof(Word)), words(period, sizeof(Word)),
+        elements<Word>(to), words(row, sizeof(Word)));
   });
   launched(op);
 }
 
-void reset_rows(const Tensor& halted, const Tensor& init, Tensor& z) { replace_rows("reset_rows", halted, init, 0, init.bytes(), z); }
+void reset_rows(const Tensor& halted, const Tensor& init, Tensor& z) {
+  replace_rows("reset_rows", halted, init, 0, init.bytes(), z);
+}
 
 void select_rows(const Tensor& halted, const Tensor& incoming, Tensor& current) {
   const size_t row = current.elements() ? current.bytes() / static_cast<size_t>(current.size(0)) : 0;

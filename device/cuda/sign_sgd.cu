@@ -9,7 +9,8 @@ namespace {
 constexpr dim3 column_block(32, 16);  // columns, slices of the rows
 
 /// Block (columns, row r). A row that is not the first of its id has nothing to do.
-__global__ void sign_sgd_kernel(const float* rows, const int32_t* ids, const float* control, float weight_decay, float* table, int64_t R, int64_t W, int64_t P) {
+__global__ void sign_sgd_kernel(const float* rows, const int32_t* ids, const float* control, float weight_decay,
+                                float* table, int64_t R, int64_t W, int64_t P) {
   __shared__ float shared[16][32];
   const int64_t r = blockIdx.y;
   const int32_t id = ids[r];
@@ -35,8 +36,9 @@ void sign_sgd(const Tensor& rows, const Tensor& ids, const Tensor& control, floa
   const int64_t R = ids.elements(), W = table.size(1);
   if (R == 0 || table.elements() == 0) return;
   const dim3 blocks(blocks_for(W, 32), static_cast<unsigned>(R));
-  sign_sgd_kernel<<<blocks, column_block, 0, context_of(rows).stream>>>(elements<float>(rows), elements<int32_t>(ids), elements<float>(control), weight_decay,
-                                                                       elements<float>(table), R, W, table.size(0));
+  sign_sgd_kernel<<<blocks, column_block, 0, context_of(rows).stream>>>(elements<float>(rows), elements<int32_t>(ids),
+                                                                        elements<float>(control), weight_decay,
+                                                                        elements<float>(table), R, W, table.size(0));
   launched("sign_sgd");
 }
 

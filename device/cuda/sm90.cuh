@@ -1,5 +1,6 @@
 #pragma once
-// Hopper's copy engine, barriers in shared memory, clusters of two blocks and matrix descriptors, as thin functions over PTX.
+// Hopper's copy engine, barriers in shared memory, clusters of two blocks and matrix descriptors, as thin functions
+// over PTX.
 #include <cuda.h>
 
 #include "device/cuda/device_math.cuh"
@@ -13,24 +14,29 @@ namespace trm::cuda::sm90 {
 
 inline constexpr int warpgroup = 128;
 
-__device__ __forceinline__ uint32_t shared_address(const void* p) { return static_cast<uint32_t>(__cvta_generic_to_shared(p)); }
+__device__ __forceinline__ uint32_t shared_address(const void* p) {
+  return static_cast<uint32_t>(__cvta_generic_to_shared(p));
+}
 
 // ---- barriers in shared memory (addresses are those of this block's shared memory)
 __device__ __forceinline__ void init_barrier(uint32_t barrier, int arrivals) {
   asm volatile("mbarrier.init.shared::cta.b64 [%0], %1;" ::"r"(barrier), "r"(arrivals) : "memory");
 }
-__device__ __forceinline__ void publish_barriers() { asm volatile("fence.mbarrier_init.release.cluster;" ::: "memory"); }
-__device__ __forceinline__ void arrive(uint32_t barrier) { asm volatile("mbarrier.arrive.shared::cta.b64 _, [%0];" ::"r"(barrier) : "memory"); }
+__device__ __forceinline__ void publish_barriers() {
+  asm volatile("fence.mbarrier_init.release.cluster;" ::: "memory");
+}
+__device__ __forceinline__ void arrive(uint32_t barrier) {
+  asm volatile("mbarrier.arrive.shared::cta.b64 _, [%0];" ::"r"(barrier) : "memory");
+}
 __device__ __forceinline__ void arrive_expecting(uint32_t barrier, uint32_t bytes) {
   asm volatile("mbarrier.arrive.expect_tx.shared::cta.b64 _, [%0], %1;" ::"r"(barrier), "r"(bytes) : "memory");
 }
 __device__ __forceinline__ bool passed(uint32_t barrier, uint32_t phase) {
   uint32_t done;
-  asm volatile(
-      "{\n.reg .pred p;\nmbarrier.try_wait.parity.shared::cta.b64 p, [%1], %2;\nselp.u32 %0, 1, 0, p;\n}\n"
-      : "=r"(done)
-      : "r"(barrier), "r"(phase)
-      : "memory");
+  asm volatile("{\n.reg .pred p;\nmbarrier.try_wait.parity.shared::cta.b64 p, [%1], %2;\nselp.u32 %0, 1, 0, p;\n}\n"
+               : "=r"(done)
+               : "r"(barrier), "r"(phase)
+               : "memory");
   return done != 0;
 }
 /// Waits until the phase of this parity is complete.
@@ -57,9 +63,12 @@ __device__ __forceinline__ uint32_t address_in(uint32_t address, uint32_t rank) 
 __device__ __forceinline__ void arrive_in(uint32_t barrier, uint32_t rank) {
   asm volatile("mbarrier.arrive.shared::cluster.b64 _, [%0];" ::"r"(address_in(barrier, rank)) : "memory");
 }
-/// Writes a float to another block's shared memory and counts its bytes at that block's barrier. Both addresses are remote ones.
+/// Writes a float to another block's shared memory and counts its bytes at that block's barrier. Both addresses are
+/// remote ones.
 __device__ __forceinline__ void store_remote(uint32_t address, float value, uint32_t barrier) {
-  asm volatile("st.async.shared::cluster.mbarrier::complete_tx::bytes.f32 [%0], %1, [%2];" ::"r"(address), "f"(value), "r"(barrier) : "memory");
+  asm volatile("st.async.shared::cluster.mbarrier::complete_tx::bytes.f32 [%0], %1, [%2];" ::"r"(address), "f"(value),
+               "r"(barrier)
+               : "memory");
 }
 
 // ---- the copy engine
@@ -67,30 +76,37 @@ __device__ __forceinline__ void prefetch(const CUtensorMap& map) {
   asm volatile("prefetch.tensormap [%0];" ::"l"(reinterpret_cast<uint64_t>(&map)) : "memory");
 }
 __device__ __forceinline__ void load_2d(uint32_t to, const CUtensorMap& map, int x, int y, uint32_t barrier) {
-  asm volatile("cp.async.bulk.tensor.2d.shared::cluster.global.mbarrier::complete_tx::bytes [%0], [%1, {%3, %4}], [%2];" ::"r"(to),
-               "l"(reinterpret_cast<uint64_t>(&map)), "r"(barrier), "r"(x), "r"(y)
-               : "memory");
+  asm volatile(
+      "cp.async.bulk.tensor.2d.shared::cluster.global.mbarrier::complete_tx::bytes [%0], [%1, {%3, %4}], [%2];" ::"r"(
+          to),
+      "l"(reinterpret_cast<uint64_t>(&map)), "r"(barrier), "r"(x), "r"(y)
+      : "memory");
 }
 __device__ __forceinline__ void load_3d(uint32_t to, const CUtensorMap& map, int x, int y, int z, uint32_t barrier) {
-  asm volatile("cp.async.bulk.tensor.3d.shared::cluster.global.mbarrier::complete_tx::bytes [%0], [%1, {%3, %4, %5}], [%2];" ::"r"(to),
-               "l"(reinterpret_cast<uint64_t>(&map)), "r"(barrier), "r"(x), "r"(y), "r"(z)
-               : "memory");
+  asm volatile(
+      "cp.async.bulk.tensor.3d.shared::cluster.global.mbarrier::complete_tx::bytes [%0], [%1, {%3, %4, %5}], [%2];" ::
+          "r"(to),
+      "l"(reinterpret_cast<uint64_t>(&map)), "r"(barrier), "r"(x), "r"(y), "r"(z)
+      : "memory");
 }
 /// To the same place in both blocks of the cluster; each block's barrier counts the bytes.
 __device__ __forceinline__ void load_2d_both(uint32_t to, const CUtensorMap& map, int x, int y, uint32_t barrier) {
   asm volatile(
-      "cp.async.bulk.tensor.2d.shared::cluster.global.mbarrier::complete_tx::bytes.multicast::cluster [%0], [%1, {%3, %4}], [%2], %5;" ::"r"(to),
+      "cp.async.bulk.tensor.2d.shared::cluster.global.mbarrier::complete_tx::bytes.multicast::cluster [%0], [%1, {%3, "
+      "%4}], [%2], %5;" ::"r"(to),
       "l"(reinterpret_cast<uint64_t>(&map)), "r"(barrier), "r"(x), "r"(y), "h"(static_cast<uint16_t>(3))
       : "memory");
 }
 __device__ __forceinline__ void store_2d(const CUtensorMap& map, int x, int y, uint32_t from) {
-  asm volatile("cp.async.bulk.tensor.2d.global.shared::cta.bulk_group [%0, {%2, %3}], [%1];" ::"l"(reinterpret_cast<uint64_t>(&map)), "r"(from), "r"(x),
-               "r"(y)
+  asm volatile("cp.async.bulk.tensor.2d.global.shared::cta.bulk_group [%0, {%2, %3}], [%1];" ::"l"(
+                   reinterpret_cast<uint64_t>(&map)),
+               "r"(from), "r"(x), "r"(y)
                : "memory");
 }
 __device__ __forceinline__ void store_3d(const CUtensorMap& map, int x, int y, int z, uint32_t from) {
-  asm volatile("cp.async.bulk.tensor.3d.global.shared::cta.bulk_group [%0, {%2, %3, %4}], [%1];" ::"l"(reinterpret_cast<uint64_t>(&map)), "r"(from),
-               "r"(x), "r"(y), "r"(z)
+  asm volatile("cp.async.bulk.tensor.3d.global.shared::cta.bulk_group [%0, {%2, %3, %4}], [%1];" ::"l"(
+                   reinterpret_cast<uint64_t>(&map)),
+               "r"(from), "r"(x), "r"(y), "r"(z)
                : "memory");
 }
 __device__ __forceinline__ void commit_stores() { asm volatile("cp.async.bulk.commit_group;" ::: "memory"); }
@@ -114,13 +130,15 @@ __device__ __forceinline__ void pin(float (&d)[N]) {
   for (int i = 0; i < N; ++i) asm volatile("" : "+f"(d[i])::"memory");
 }
 
-/// Descriptor of an operand in the 128-byte swizzle: rows of 64 elements, groups of 8 rows 1024 bytes apart. It serves both ways round: K contiguous
-/// (rows are M or N; 16 further along K are 32 bytes), or M or N contiguous, at most 64 of them (rows are K; 16 further along K are 2048 bytes).
+/// Descriptor of an operand in the 128-byte swizzle: rows of 64 elements, groups of 8 rows 1024 bytes apart. It serves
+/// both ways round: K contiguous (rows are M or N; 16 further along K are 32 bytes), or M or N contiguous, at most 64
+/// of them (rows are K; 16 further along K are 2048 bytes).
 __device__ __forceinline__ uint64_t descriptor(uint32_t address) {
   return (uint64_t{1} << 62) | (uint64_t{1024 >> 4} << 32) | (uint64_t{1} << 16) | ((address & 0x3ffff) >> 4);
 }
 
-/// The same for rows of a head: head_dim 64, or 32 in the 64-byte swizzle. 16 further along rows are 32 · head_dim bytes.
+/// The same for rows of a head: head_dim 64, or 32 in the 64-byte swizzle. 16 further along rows are 32 · head_dim
+/// bytes.
 template <int head_dim>
 __device__ __forceinline__ uint64_t head_descriptor(uint32_t address) {
   static_assert(head_dim == 64 || head_dim == 32);
@@ -130,7 +148,8 @@ __device__ __forceinline__ uint64_t head_descriptor(uint32_t address) {
 
 /// The same for more than 64 contiguous elements of M or N: boxes of 64, `box_bytes` apart.
 __device__ __forceinline__ uint64_t wide_descriptor(uint32_t address, int box_bytes) {
-  return (uint64_t{1} << 62) | (uint64_t{1024 >> 4} << 32) | (static_cast<uint64_t>(box_bytes >> 4) << 16) | ((address & 0x3ffff) >> 4);
+  return (uint64_t{1} << 62) | (uint64_t{1024 >> 4} << 32) | (static_cast<uint64_t>(box_bytes >> 4) << 16) |
+         ((address & 0x3ffff) >> 4);
 }
 
 template <int registers>
@@ -142,17 +161,25 @@ __device__ __forceinline__ void fewer_registers() {
   asm volatile("setmaxnreg.dec.sync.aligned.u32 %0;" ::"n"(registers));
 }
 /// A barrier among the threads of a warpgroup.
-__device__ __forceinline__ void sync_group(int id) { asm volatile("bar.sync %0, %1;" ::"r"(id), "n"(warpgroup) : "memory"); }
+__device__ __forceinline__ void sync_group(int id) {
+  asm volatile("bar.sync %0, %1;" ::"r"(id), "n"(warpgroup) : "memory");
+}
 
 // ---- 8 x 8 tiles of bfloat16 between registers and shared memory: lane l gives the address of row l % 8 of tile l / 8
 __device__ __forceinline__ void store_tiles(uint32_t address, uint32_t a, uint32_t b, uint32_t c, uint32_t d) {
-  asm volatile("stmatrix.sync.aligned.m8n8.x4.shared.b16 [%0], {%1, %2, %3, %4};" ::"r"(address), "r"(a), "r"(b), "r"(c), "r"(d) : "memory");
+  asm volatile("stmatrix.sync.aligned.m8n8.x4.shared.b16 [%0], {%1, %2, %3, %4};" ::"r"(address), "r"(a), "r"(b),
+               "r"(c), "r"(d)
+               : "memory");
 }
-__device__ __forceinline__ void store_tiles_transposed(uint32_t address, uint32_t a, uint32_t b, uint32_t c, uint32_t d) {
-  asm volatile("stmatrix.sync.aligned.m8n8.x4.trans.shared.b16 [%0], {%1, %2, %3, %4};" ::"r"(address), "r"(a), "r"(b), "r"(c), "r"(d) : "memory");
+__device__ __forceinline__ void store_tiles_transposed(uint32_t address, uint32_t a, uint32_t b, uint32_t c,
+                                                       uint32_t d) {
+  asm volatile("stmatrix.sync.aligned.m8n8.x4.trans.shared.b16 [%0], {%1, %2, %3, %4};" ::"r"(address), "r"(a), "r"(b),
+               "r"(c), "r"(d)
+               : "memory");
 }
 __device__ __forceinline__ void store_tiles_transposed(uint32_t address, uint32_t a, uint32_t b) {
-  asm volatile("stmatrix.sync.aligned.m8n8.x2.trans.shared.b16 [%0], {%1, %2};" ::"r"(address), "r"(a), "r"(b) : "memory");
+  asm volatile("stmatrix.sync.aligned.m8n8.x2.trans.shared.b16 [%0], {%1, %2};" ::"r"(address), "r"(a), "r"(b)
+               : "memory");
 }
 __device__ __forceinline__ void load_tiles(uint32_t address, uint32_t (&r)[4]) {
   asm volatile("ldmatrix.sync.aligned.m8n8.x4.shared.b16 {%0, %1, %2, %3}, [%4];"
@@ -167,7 +194,10 @@ __device__ __forceinline__ void load_tiles_transposed(uint32_t address, uint32_t
                : "memory");
 }
 __device__ __forceinline__ void load_tiles_transposed(uint32_t address, uint32_t (&r)[2]) {
-  asm volatile("ldmatrix.sync.aligned.m8n8.x2.trans.shared.b16 {%0, %1}, [%2];" : "=r"(r[0]), "=r"(r[1]) : "r"(address) : "memory");
+  asm volatile("ldmatrix.sync.aligned.m8n8.x2.trans.shared.b16 {%0, %1}, [%2];"
+               : "=r"(r[0]), "=r"(r[1])
+               : "r"(address)
+               : "memory");
 }
 
 // ---- numbers
@@ -190,8 +220,9 @@ __device__ __forceinline__ float fast_sigmoid(float x) {
   return fmaf(0.5f, t, 0.5f);
 }
 
-/// Address of lane `lane`'s row for a 16 x 16 block of a swizzled tile at `base` whose rows are 128 bytes: rows row ..., columns 8 · chunk ...
-/// Tiles come in the order of an accumulator: (low rows, left), (high rows, left), (low, right), (high, right).
+/// Address of lane `lane`'s row for a 16 x 16 block of a swizzled tile at `base` whose rows are 128 bytes: rows row
+/// ..., columns 8 · chunk ... Tiles come in the order of an accumulator: (low rows, left), (high rows, left), (low,
+/// right), (high, right).
 __device__ __forceinline__ uint32_t tile_address(uint32_t base, int row, int chunk, int lane) {
   const int r = row + (lane / 8 % 2) * 8 + lane % 8, c = chunk + lane / 16;
   return base + static_cast<uint32_t>(r * 128 + ((c ^ (r & 7)) << 4));

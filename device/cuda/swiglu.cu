@@ -1,4 +1,5 @@
-// SwiGLU as a product through cuBLASLt and one pass over memory; on Hopper in bfloat16 the product's epilogue does it (gate_up_sm90.cu).
+// SwiGLU as a product through cuBLASLt and one pass over memory; on Hopper in bfloat16 the product's epilogue does it
+// (gate_up_sm90.cu).
 #include "device/cuda/device_math.cuh"
 #include "device/cuda/packed.h"
 #include "device/cuda/registration.h"
@@ -37,7 +38,8 @@ template <class T, int N>
 __global__ void swiglu_backward_kernel(const T* gate_up, T* h, T* d_gate_up, int64_t rows, int64_t inner) {
   const int64_t packs = inner / N, n = rows * packs;
   for (int64_t i = int64_t{blockIdx.x} * threads + threadIdx.x; i < n; i += int64_t{gridDim.x} * threads) {
-    const int64_t row = divide(i, packs, n < (int64_t{1} << 32)), column = i - row * packs, at = 2 * row * packs + column;
+    const int64_t row = divide(i, packs, n < (int64_t{1} << 32)), column = i - row * packs,
+                  at = 2 * row * packs + column;
     const auto* from = reinterpret_cast<const Pack<T, N>*>(gate_up) + at;
     const Pack<T, N> gate = from[0], up = from[packs], dh = reinterpret_cast<const Pack<T, N>*>(h)[i];
     Pack<T, N> d_gate, d_up, out;
@@ -60,8 +62,10 @@ __global__ void swiglu_backward_kernel(const T* gate_up, T* h, T* d_gate_up, int
 template <class F>
 void for_packs(const Tensor& a, const Tensor& b, const Tensor& c, int64_t inner, F&& run) {
   for_activation(a, [&]<class T>() {
-    if (inner % pack_size<T> == 0 && aligned16(a) && aligned16(b) && aligned16(c)) run.template operator()<T, pack_size<T>>();
-    else run.template operator()<T, 1>();
+    if (inner % pack_size<T> == 0 && aligned16(a) && aligned16(b) && aligned16(c))
+      run.template operator()<T, pack_size<T>>();
+    else
+      run.template operator()<T, 1>();
   });
 }
 
@@ -71,8 +75,9 @@ void apply_swiglu(const Tensor& gate_up, Tensor& h, int64_t rows) {
   Context& context = context_of(h);
   const int64_t inner = h.elements() / rows;
   for_packs(gate_up, h, h, inner, [&]<class T, int N>() {
-    swiglu_kernel<T, N><<<blocks_for(rows * inner / N, threads, 64 * context.multiprocessors), threads, 0, context.stream>>>(
-        elements<T>(gate_up), elements<T>(h), rows, inner);
+    swiglu_kernel<T, N>
+        <<<blocks_for(rows * inner / N, threads, 64 * context.multiprocessors), threads, 0, context.stream>>>(
+            elements<T>(gate_up), elements<T>(h), rows, inner);
   });
   launched("linear_swiglu");
 }
@@ -82,8 +87,9 @@ void apply_swiglu_backward(const Tensor& gate_up, Tensor& h, Tensor& d_gate_up, 
   Context& context = context_of(h);
   const int64_t inner = h.elements() / rows;
   for_packs(gate_up, h, d_gate_up, inner, [&]<class T, int N>() {
-    swiglu_backward_kernel<T, N><<<blocks_for(rows * inner / N, threads, 64 * context.multiprocessors), threads, 0, context.stream>>>(
-        elements<T>(gate_up), elements<T>(h), elements<T>(d_gate_up), rows, inner);
+    swiglu_backward_kernel<T, N>
+        <<<blocks_for(rows * inner / N, threads, 64 * context.multiprocessors), threads, 0, context.stream>>>(
+            elements<T>(gate_up), elements<T>(h), elements<T>(d_gate_up), rows, inner);
   });
   launched("linear_swiglu_backward");
 }
@@ -95,7 +101,8 @@ void linear_swiglu(const Tensor& x, const Weight& gate_up_proj, Tensor& h, Tenso
   apply_swiglu(kept, h, x.size(0));
 }
 
-void linear_swiglu_backward(const Tensor& dy, const Weight& down_proj, const Tensor& gate_up, Tensor& d_gate_up, Tensor& h) {
+void linear_swiglu_backward(const Tensor& dy, const Weight& down_proj, const Tensor& gate_up, Tensor& d_gate_up,
+                            Tensor& h) {
   if (linear_swiglu_backward_sm90(dy, down_proj, gate_up, d_gate_up, h)) return;
   kernels::linear_backward_input(dy, down_proj, h, false);
   apply_swiglu_backward(gate_up, h, d_gate_up, dy.size(0));
@@ -107,7 +114,8 @@ void token_linear_swiglu(const Tensor& x, const Weight& gate_up_proj, Tensor& h,
   apply_swiglu(kept, h, x.size(0));
 }
 
-void token_linear_swiglu_backward(const Tensor& dy, const Weight& down_proj, const Tensor& gate_up, Tensor& d_gate_up, Tensor& h) {
+void token_linear_swiglu_backward(const Tensor& dy, const Weight& down_proj, const Tensor& gate_up, Tensor& d_gate_up,
+                                  Tensor& h) {
   kernels::token_linear_backward_input(dy, down_proj, h, false);
   apply_swiglu_backward(gate_up, h, d_gate_up, dy.size(0));
 }

@@ -1,8 +1,9 @@
-// The backward of the token mixer: gate, up and hidden are computed again from x and never read from memory. As in token_mixer_sm90.cu a column d of an
-// example is a row of the products. With X = x[b], S = ds[b], both [N, d]:
+// The backward of the token mixer: gate, up and hidden are computed again from x and never read from memory. As in
+// token_mixer_sm90.cu a column d of an example is a row of the products. With X = x[b], S = ds[b], both [N, d]:
 //   [g u]ᵀ = Xᵀ W_gate_upᵀ     dhᵀ = Sᵀ W_down     then dg, du, h     dxᵀ = Sᵀ + [dg du]ᵀ W_gate_up
-// A block takes 128 columns, 64 a warpgroup; Xᵀ is held in registers as an operand, ds has two places, so that the next tile's inputs load meanwhile. The two
-// blocks of a cluster share the chunks of the weights. [dg du] and h go to memory for the weight gradients (token_mixer_weights_sm90.cu).
+// A block takes 128 columns, 64 a warpgroup; Xᵀ is held in registers as an operand, ds has two places, so that the next
+// tile's inputs load meanwhile. The two blocks of a cluster share the chunks of the weights. [dg du] and h go to memory
+// for the weight gradients (token_mixer_weights_sm90.cu).
 #include "device/cuda/gemm_sm90.cuh"
 #include "device/cuda/packed.h"
 #include "device/cuda/token_mixer.h"
@@ -16,9 +17,12 @@ using namespace sm90;
 constexpr int widest = 104, k_steps = 7, n_box = 16 * k_steps, chunk = 64;
 constexpr int threads = 3 * warpgroup, loader_registers = 24, multiplier_registers = 240;
 constexpr int x_box_bytes = n_box * 128, x_bytes = 2 * x_box_bytes;  // 128 columns of x or ds
-constexpr int gate_up_box_bytes = 2 * chunk * 128, down_bytes = n_box * 128, stage_bytes = 2 * gate_up_box_bytes + down_bytes, stages = 2;
-constexpr int gradient_bytes = 64 * 2 * chunk * 2, staging_bytes = gradient_bytes + 64 * chunk * 2;  // [dg du] and h of one warpgroup; dx at the end
-constexpr int ds_at = x_bytes, weights_at = 3 * x_bytes, staging_at = weights_at + stages * stage_bytes, barriers_at = staging_at + 2 * staging_bytes;
+constexpr int gate_up_box_bytes = 2 * chunk * 128, down_bytes = n_box * 128,
+              stage_bytes = 2 * gate_up_box_bytes + down_bytes, stages = 2;
+constexpr int gradient_bytes = 64 * 2 * chunk * 2,
+              staging_bytes = gradient_bytes + 64 * chunk * 2;  // [dg du] and h of one warpgroup; dx at the end
+constexpr int ds_at = x_bytes, weights_at = 3 * x_bytes, staging_at = weights_at + stages * stage_bytes,
+              barriers_at = staging_at + 2 * staging_bytes;
 constexpr size_t shared_bytes = 1024 + barriers_at + 8 * (2 * stages + 5);
 constexpr int64_t most_scratch_bytes = int64_t{1536} << 20;
 static_assert(stage_bytes % 1024 == 0 && shared_bytes <= 232448 && widest * 128 <= gradient_bytes);
@@ -39,8 +43,10 @@ __device__ __forceinline__ void load_operand(uint32_t (&a)[k_steps][4], uint32_t
   for (int i = 0; i < k_steps; ++i) load_tiles_transposed(transposed_tile_address(box, 16 * i, 2 * warp, lane), a[i]);
 }
 
-/// Gradient through silu(gate) ∘ up for the group of 8 hidden rows p: [dg du] into `d` as an operand of dx, h into `out`.
-__device__ __forceinline__ void swiglu_gradient(const float* gate, const float* up, const float* dh, uint32_t (&d)[4], uint32_t& low, uint32_t& high) {
+/// Gradient through silu(gate) ∘ up for the group of 8 hidden rows p: [dg du] into `d` as an operand of dx, h into
+/// `out`.
+__device__ __forceinline__ void swiglu_gradient(const float* gate, const float* up, const float* dh, uint32_t (&d)[4],
+                                                uint32_t& low, uint32_t& high) {
   float dg[4], du[4], h[4];
 #pragma unroll
   for (int r = 0; r < 4; ++r) {
@@ -59,7 +65,8 @@ __device__ __forceinline__ void swiglu_gradient(const float* gate, const float* 
 
 #endif
 
-__global__ __launch_bounds__(threads, 1) void token_mixer_backward_kernel(const __grid_constant__ Maps maps, Shape shape) {
+__global__ __launch_bounds__(threads, 1) void token_mixer_backward_kernel(const __grid_constant__ Maps maps,
+                                                                          Shape shape) {
 #if defined(TRM_SM90A)
   extern __shared__ uint8_t memory[];
   const uint32_t base = aligned_shared(memory), barriers = base + barriers_at, rank = cluster_rank();
@@ -107,7 +114,8 @@ __global__ __launch_bounds__(threads, 1) void token_mixer_backward_kernel(const 
           const uint32_t to = weights(stage);
           const auto half = static_cast<int>(rank);
           load_2d_both(to + rank * gate_up_box_bytes, maps.gate_up, 64 * half, c * 2 * chunk, full(stage));
-          load_2d_both(to + 2 * gate_up_box_bytes + rank * (down_bytes / 2), maps.down, c * chunk, half * (n_box / 2), full(stage));
+          load_2d_both(to + 2 * gate_up_box_bytes + rank * (down_bytes / 2), maps.down, c * chunk, half * (n_box / 2),
+                       full(stage));
           if (++stage == stages) {
             stage = 0;
             phase ^= 1;
@@ -122,7 +130,8 @@ __global__ __launch_bounds__(threads, 1) void token_mixer_backward_kernel(const 
     }
   } else {
     more_registers<multiplier_registers>();
-    const int group = threadIdx.x / warpgroup - 1, thread = threadIdx.x % warpgroup, lane = thread % warp_size, warp = thread / warp_size;
+    const int group = threadIdx.x / warpgroup - 1, thread = threadIdx.x % warpgroup, lane = thread % warp_size,
+              warp = thread / warp_size;
     const uint32_t staging = base + staging_at + group * staging_bytes;
     int stage = 0, count = 0;
     uint32_t phase = 0;
@@ -145,18 +154,23 @@ __global__ __launch_bounds__(threads, 1) void token_mixer_backward_kernel(const 
       if (thread == 0) arrive(x_free);
       for (int c = 0; c < shape.chunks; ++c) {
         wait(full(stage), phase);
-        const uint64_t up_rows = descriptor(weights(stage)), down_rows = descriptor(weights(stage) + 2 * gate_up_box_bytes);
+        const uint64_t up_rows = descriptor(weights(stage)),
+                       down_rows = descriptor(weights(stage) + 2 * gate_up_box_bytes);
         products_begin();
 #pragma unroll
         for (int i = 0; i < k_steps; ++i) {
           const uint64_t b = up_rows + gate_up_box_bytes / 16 * (i / 4) + 2 * (i % 4);
-          if (i == 0) Wgmma<2 * chunk>::start<0>(gate_up, x[i], b);
-          else Wgmma<2 * chunk>::run<0>(gate_up, x[i], b, 1);
+          if (i == 0)
+            Wgmma<2 * chunk>::start<0>(gate_up, x[i], b);
+          else
+            Wgmma<2 * chunk>::run<0>(gate_up, x[i], b, 1);
         }
 #pragma unroll
         for (int i = 0; i < k_steps; ++i)
-          if (i == 0) Wgmma<chunk>::start<1, 1>(dh, descriptor(ds), down_rows);
-          else Wgmma<chunk>::run<1, 1>(dh, descriptor(ds) + 128 * i, down_rows + 128 * i, 1);
+          if (i == 0)
+            Wgmma<chunk>::start<1, 1>(dh, descriptor(ds), down_rows);
+          else
+            Wgmma<chunk>::run<1, 1>(dh, descriptor(ds) + 128 * i, down_rows + 128 * i, 1);
         products_commit();
         if (thread == 0) wait_stores_read();
         products_wait<0>();
@@ -168,8 +182,10 @@ __global__ __launch_bounds__(threads, 1) void token_mixer_backward_kernel(const 
           uint32_t h[4];
 #pragma unroll
           for (int i = 0; i < 2; ++i) {
-            swiglu_gradient(gate_up + 8 * (p + i), gate_up + 8 * (p + i) + 4, dh + 4 * (p + i), d[p + i], h[2 * i], h[2 * i + 1]);
-            store_tiles(tile_address(staging + (p + i) / 4 * 8192, 16 * warp, 2 * (p + i) % 8, lane), d[p + i][0], d[p + i][1], d[p + i][2], d[p + i][3]);
+            swiglu_gradient(gate_up + 8 * (p + i), gate_up + 8 * (p + i) + 4, dh + 4 * (p + i), d[p + i], h[2 * i],
+                            h[2 * i + 1]);
+            store_tiles(tile_address(staging + (p + i) / 4 * 8192, 16 * warp, 2 * (p + i) % 8, lane), d[p + i][0],
+                        d[p + i][1], d[p + i][2], d[p + i][3]);
           }
           store_tiles(tile_address(staging + gradient_bytes, 16 * warp, p, lane), h[0], h[1], h[2], h[3]);
         }
@@ -181,7 +197,8 @@ __global__ __launch_bounds__(threads, 1) void token_mixer_backward_kernel(const 
         fence_async();
         sync_group(1 + group);
         if (thread == 0) {
-          for (int box = 0; box < 2; ++box) store_3d(maps.d_gate_up, 2 * chunk * c + 64 * box, column, b, staging + box * 8192);
+          for (int box = 0; box < 2; ++box)
+            store_3d(maps.d_gate_up, 2 * chunk * c + 64 * box, column, b, staging + box * 8192);
           store_3d(maps.h, chunk * c, column, b, staging + gradient_bytes);
           commit_stores();
         }
@@ -202,8 +219,11 @@ __global__ __launch_bounds__(threads, 1) void token_mixer_backward_kernel(const 
 #pragma unroll
       for (int j = 0; j < widest / 8; j += 2) {
         const auto value = [&](int i) { return pair(dx[4 * j + 2 * i], dx[4 * j + 2 * i + 1]); };
-        if (j + 1 < widest / 8) store_tiles_transposed(transposed_tile_address(staging, 8 * j, 2 * warp, lane), value(0), value(1), value(2), value(3));
-        else store_tiles_transposed(transposed_tile_address(staging, 8 * j, 2 * warp, lane % 16), value(0), value(1));
+        if (j + 1 < widest / 8)
+          store_tiles_transposed(transposed_tile_address(staging, 8 * j, 2 * warp, lane), value(0), value(1), value(2),
+                                 value(3));
+        else
+          store_tiles_transposed(transposed_tile_address(staging, 8 * j, 2 * warp, lane % 16), value(0), value(1));
       }
       fence_async();
       sync_group(1 + group);
@@ -219,14 +239,15 @@ __global__ __launch_bounds__(threads, 1) void token_mixer_backward_kernel(const 
 #endif
 }
 
-void token_mixer_backward(const Tensor& ds, const Tensor& x, const Weight& gate_up_proj, const Weight& down_proj, Tensor& dx, Tensor* d_gate_up_proj,
-                          Tensor* d_down_proj) {
+void token_mixer_backward(const Tensor& ds, const Tensor& x, const Weight& gate_up_proj, const Weight& down_proj,
+                          Tensor& dx, Tensor* d_gate_up_proj, Tensor* d_down_proj) {
   const int64_t B = x.size(0), N = x.size(1), D = x.size(2), O = gate_up_proj.out(), I = down_proj.in();
   if (x.elements() == 0) return;
   Context& context = context_of(x);
   const View w = interleaved(context, gate_up_proj);
   const int64_t some = std::clamp<int64_t>(most_scratch_bytes / (3 * I * D * 2), 1, B);
-  const Tensor d_gate_up = Tensor::empty({some, D, O}, x.dtype(), x.device()), h = Tensor::empty({some, D, I}, x.dtype(), x.device());
+  const Tensor d_gate_up = Tensor::empty({some, D, O}, x.dtype(), x.device()),
+               h = Tensor::empty({some, D, I}, x.dtype(), x.device());
   // dx may take the place of ds, which the weight gradients still need
   const bool aliased = dx.address() == ds.address() && d_down_proj;
   const Tensor kept = aliased ? Tensor::empty({some, N, D}, x.dtype(), x.device()) : Tensor();
@@ -239,7 +260,9 @@ void token_mixer_backward(const Tensor& ds, const Tensor& x, const Weight& gate_
       copy.copy_from(part_ds);
       part_ds = copy;
     }
-    const auto batched = [&](const Tensor& t, int64_t rows) { return make_tensor_map(t.address(), {D, N, count}, {D * 2, N * D * 2}, {64, rows, 1}); };
+    const auto batched = [&](const Tensor& t, int64_t rows) {
+      return make_tensor_map(t.address(), {D, N, count}, {D * 2, N * D * 2}, {64, rows, 1});
+    };
     const auto scratch = [&](const Tensor& t, int64_t width) {
       return make_tensor_map(t.address(), {width, D, count}, {width * 2, D * width * 2}, {64, 64, 1});
     };
@@ -252,20 +275,25 @@ void token_mixer_backward(const Tensor& ds, const Tensor& x, const Weight& gate_
                     scratch(h, I)};
     const auto column_tiles = static_cast<int>((D + 255) / 256);
     const Shape shape{static_cast<int>(count) * column_tiles, column_tiles, static_cast<int>(I / chunk)};
-    launch_pairs(context, "token_mixer_backward", token_mixer_backward_kernel, int64_t{shape.tiles}, threads, shared_bytes, maps, shape);
-    add_token_mixer_weight_gradients(d_gate_up.rows(0, count), h.rows(0, count), part_x, part_ds, d_gate_up_proj, d_down_proj);
+    launch_pairs(context, "token_mixer_backward", token_mixer_backward_kernel, int64_t{shape.tiles}, threads,
+                 shared_bytes, maps, shape);
+    add_token_mixer_weight_gradients(d_gate_up.rows(0, count), h.rows(0, count), part_x, part_ds, d_gate_up_proj,
+                                     d_down_proj);
   }
 }
 
-const char* serves(const Tensor& ds, const Tensor& x, const Weight& gate_up_proj, const Weight& down_proj, const Tensor& dx, Tensor* const&, Tensor* const&) {
+const char* serves(const Tensor& ds, const Tensor& x, const Weight& gate_up_proj, const Weight& down_proj,
+                   const Tensor& dx, Tensor* const&, Tensor* const&) {
   const int64_t D = x.size(2);
-  return mappable(ds.address(), D) && mappable(dx.address(), D) ? token_mixer_serves(x, gate_up_proj, down_proj) : "aligned rows only";
+  return mappable(ds.address(), D) && mappable(dx.address(), D) ? token_mixer_serves(x, gate_up_proj, down_proj)
+                                                                : "aligned rows only";
 }
 
 }  // namespace
 
 void register_token_mixer_backward() {
-  kernels::token_mixer_backward.set(DeviceKind::cuda, token_mixer_backward, serves, "bfloat16 on Hopper, 65 to 104 positions");
+  kernels::token_mixer_backward.set(DeviceKind::cuda, token_mixer_backward, serves,
+                                    "bfloat16 on Hopper, 65 to 104 positions");
 }
 
 }  // namespace trm::cuda

@@ -1,5 +1,5 @@
-// dw [O, N] += Σ_b dy[b] x[b]ᵀ. The sum over the batch runs in a fixed order: groups of rows of the batch add to as many partial gradients one after
-// the other, then the partial gradients are added up.
+// dw [O, N] += Σ_b dy[b] x[b]ᵀ. The sum over the batch runs in a fixed order: groups of rows of the batch add to as
+// many partial gradients one after the other, then the partial gradients are added up.
 #include "device/cuda/device_math.cuh"
 #include "device/cuda/product.h"
 #include "device/cuda/registration.h"
@@ -40,12 +40,15 @@ void token_linear_backward_weight(const Tensor& dy, const Tensor& x, Tensor& dw)
               .added = b ? partial.address() : nullptr,
               .in_dtype = dy.dtype()});
   }
-  add_parts_kernel<<<blocks_for(O * N, threads), threads, 0, context.stream>>>(elements<float>(partial), elements<float>(dw), O * N, parts);
+  add_parts_kernel<<<blocks_for(O * N, threads), threads, 0, context.stream>>>(elements<float>(partial),
+                                                                               elements<float>(dw), O * N, parts);
   launched("token_linear_backward_weight");
 }
 
 }  // namespace
 
-void register_token_weight_gradient() { kernels::token_linear_backward_weight.set(DeviceKind::cuda, token_linear_backward_weight); }
+void register_token_weight_gradient() {
+  kernels::token_linear_backward_weight.set(DeviceKind::cuda, token_linear_backward_weight);
+}
 
 }  // namespace trm::cuda

@@ -1,8 +1,9 @@
 #pragma once
-// Hopper's asynchronous matrix products: D [64, N] f32 += A [64, 16] B [16, N], bfloat16, by a warpgroup (PTX ISA, "wgmma.mma_async"). Thread t of the
-// warpgroup holds of D: rows 16 (t / 32) + t % 32 / 4 (+ 8), columns 8 j + 2 (t % 4) (+ 1), as d[4 j + {0, 1}] and, of the row 8 further on, d[4 j + {2, 3}].
-// Operands in shared memory are told by descriptors (sm90.cuh), transposed: the operand's contiguous axis is not K. A may also be in registers, in the
-// layout of two 8-column groups of D. run adds (where `add` is not 0), start does not read what d held.
+// Hopper's asynchronous matrix products: D [64, N] f32 += A [64, 16] B [16, N], bfloat16, by a warpgroup (PTX ISA,
+// "wgmma.mma_async"). Thread t of the warpgroup holds of D: rows 16 (t / 32) + t % 32 / 4 (+ 8), columns 8 j + 2 (t %
+// 4) (+ 1), as d[4 j + {0, 1}] and, of the row 8 further on, d[4 j + {2, 3}]. Operands in shared memory are told by
+// descriptors (sm90.cuh), transposed: the operand's contiguous axis is not K. A may also be in registers, in the layout
+// of two 8-column groups of D. run adds (where `add` is not 0), start does not read what d held.
 #include <cstdint>
 
 namespace trm::cuda {
