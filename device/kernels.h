@@ -4,6 +4,7 @@
 // right. "activation" is float32 or bfloat16, the same for all activations of a call; everything marked f32 is float32. Accumulation is float32
 // everywhere. M = any number of rows, B batch, N positions, D model width, I inner width, V vocabulary, S tokens of a row.
 // A kernel gives the same bits at every call with the same inputs (no unordered atomics). Outputs may not alias inputs unless said.
+// "Optional" ops are declared in kernels.cpp with WithoutKernel::composed (or unneeded): a device without a kernel does not fall back.
 #include "device/op.h"
 #include "device/op_types.h"
 
@@ -48,7 +49,7 @@ extern Op<void(const Tensor& dy, const Tensor& y, const Tensor& rstd, Tensor& ds
 // The same over axis 1 of [B, N, D], rstd [B, D]
 extern Op<void(const Tensor& dy, const Tensor& y, const Tensor& rstd, Tensor& ds)> token_rms_norm_backward;
 // The whole token mixer without keeping anything: y = rms_norm over N of (x + W_down (silu(g) ∘ u)), [g; u][b] = W_gate_up x[b]. Optional:
-// where a device has no kernel of its own, ops::token_mixer composes it from the two above.
+// where a device has no kernel of its own, ops::swiglu_block composes it from the two above.
 extern Op<void(const Tensor& x, const Weight& gate_up_proj, const Weight& down_proj, float eps, Tensor& y)> token_mixer;
 // The same for training, keeping only rstd [B, D]; the backward recomputes gate, up and hidden from x. Optional, both or neither.
 extern Op<void(const Tensor& x, const Weight& gate_up_proj, const Weight& down_proj, float eps, Tensor& y, Tensor& rstd)> token_mixer_forward;

@@ -34,7 +34,7 @@ std::atomic<uint64_t> fallen_back{0};
 
 }  // namespace
 
-OpBase::OpBase(const char* name) : name_(name) { registry().push_back(this); }
+OpBase::OpBase(const char* name, WithoutKernel without) : name_(name), without_(without) { registry().push_back(this); }
 
 const std::vector<OpBase*>& OpBase::all() { return registry(); }
 
@@ -66,6 +66,9 @@ void OpBase::require_same_device(const Tensor& tensor, const Tensor*& first) con
 }
 
 void OpBase::enter_fallback(Device device, const std::string& reason) const {
+  if (without_ != WithoutKernel::fallback)
+    throw DeviceError(std::string(name_) + " has no kernel on " + to_string(device) + " for these arguments (" + reason +
+                      "); it is optional and never falls back: ask why_not before calling it");
   if (device.kind == DeviceKind::cpu) throw DeviceError(std::string(name_) + ": not served on the cpu: " + reason);
   const auto& settings = dispatch_settings();
   if (!settings.fallback || (!settings.fallback_only.empty() && !contains(settings.fallback_only, name_)))

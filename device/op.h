@@ -19,11 +19,19 @@ struct OpCounts {
   std::atomic<uint64_t> calls{0}, fallback_calls{0}, bytes{0}, nanoseconds{0};
 };
 
+/// What happens on a device that has no kernel for an op. Declared with the op, in kernels.cpp.
+enum class WithoutKernel : uint8_t {
+  fallback,  // the call runs on the cpu, with copies; such an op has a cpu kernel
+  composed,  // optional: callers ask why_not and compose it from other ops; the cpu need not have a kernel
+  unneeded,  // optional: what it does is not wanted on such a device, it is never called
+};
+
 /// The part of an op that does not depend on its signature. Every op is listed in OpBase::all().
 class OpBase {
  public:
-  explicit OpBase(const char* name);
+  explicit OpBase(const char* name, WithoutKernel without = WithoutKernel::fallback);
   const char* name() const { return name_; }
+  WithoutKernel without_kernel() const { return without_; }
   virtual bool native(DeviceKind kind) const = 0;
   /// Conditions under which the kind's kernel serves ("float32 only"); empty: always.
   const std::string& condition(DeviceKind kind) const { return conditions_[static_cast<int>(kind)]; }
@@ -36,6 +44,7 @@ class OpBase {
   void enter_fallback(Device device, const std::string& reason) const;
 
   const char* name_;
+  WithoutKernel without_;
   std::array<std::string, device_kinds> conditions_;
   mutable std::array<OpCounts, device_kinds> counts_;
 };

@@ -21,6 +21,11 @@ constexpr std::array kinds{DeviceKind::cpu, DeviceKind::cuda, DeviceKind::accele
 
 std::string support(const OpBase& op, DeviceKind kind) {
   if (op.native(kind)) return "native";
+  switch (op.without_kernel()) {
+    case WithoutKernel::composed: return "composed";
+    case WithoutKernel::unneeded: return "unneeded";
+    case WithoutKernel::fallback: break;
+  }
   return op.native(DeviceKind::cpu) ? "fallback" : "absent";
 }
 

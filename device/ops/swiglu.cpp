@@ -71,10 +71,11 @@ Tensor swiglu_block(const Tensor& x, const Weight& gate_up, const Weight& down, 
 
 Tensor swiglu_block_forward(const Tensor& x, const Weight& gate_up, const Weight& down, float eps, Tensor& rstd) {
   check_block("swiglu_block_forward", x, gate_up, down);
-  if (!gate_up.token || !kernels::token_mixer_forward.native(x.device().kind)) return {};
+  const DeviceKind kind = x.device().kind;
+  if (!gate_up.token || !kernels::token_mixer_forward.native(kind) || !kernels::token_mixer_backward.native(kind)) return {};
   Tensor y = Tensor::empty(x.shape(), x.dtype(), x.device());
   rstd = Tensor::empty({x.size(0), x.size(2)}, DType::float32, x.device());
-  if (kernels::token_mixer_forward.why_not(x.device().kind, x, gate_up, down, eps, y, rstd)) return {};
+  if (kernels::token_mixer_forward.why_not(kind, x, gate_up, down, eps, y, rstd)) return {};
   kernels::token_mixer_forward(x, gate_up, down, eps, y, rstd);
   return y;
 }

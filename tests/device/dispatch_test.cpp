@@ -32,8 +32,7 @@ TEST(Dispatch, EveryOpIsNamedOnceAndServedOnTheCpu) {
   std::set<std::string> names;
   for (const OpBase* op : OpBase::all()) {
     EXPECT_TRUE(names.insert(op->name()).second) << op->name() << " twice";
-    const bool optional = std::string(op->name()).starts_with("token_mixer") || std::string(op->name()) == "channel_mixer";
-    EXPECT_TRUE(op->native(DeviceKind::cpu) || optional) << op->name() << " has no cpu kernel";
+    EXPECT_TRUE(op->native(DeviceKind::cpu) || op->without_kernel() == WithoutKernel::composed) << op->name() << " has no cpu kernel";
   }
   EXPECT_TRUE(names.count("attention") && names.count("adamw"));
 }
@@ -46,6 +45,18 @@ TEST(Dispatch, DisablingAnOpDoesNotTouchTheCpu) {
   EXPECT_TRUE(kernels::add.native(DeviceKind::cpu));
   const Tensor one = Tensor::from(std::vector<float>{1, 2}, {2});
   EXPECT_EQ(ops::add(one, one).to_vector<float>(), (std::vector<float>{2, 4}));
+}
+
+TEST(Dispatch, AnOptionalOpIsNeverCalledWithoutAKernel) {
+  EXPECT_EQ(kernels::token_mixer.without_kernel(), WithoutKernel::composed);
+  EXPECT_EQ(kernels::add.without_kernel(), WithoutKernel::fallback);
+  const Tensor x = Tensor::zeros({1, 2, 3}, DType::float32, cpu_device);
+  const Weight w{Tensor::zeros({4, 2}, DType::float32, cpu_device), {}, {}, true};
+  Tensor y = Tensor::zeros({1, 2, 3}, DType::float32, cpu_device), rstd = Tensor::zeros({1, 3}, DType::float32, cpu_device);
+  ASSERT_FALSE(kernels::token_mixer_forward.native(DeviceKind::cpu));
+  const std::string message = message_of([&] { kernels::token_mixer_forward(x, w, w, 1e-5f, y, rstd); });
+  for (const std::string part : {"token_mixer_forward", "cpu", "no kernel", "optional"})
+    EXPECT_NE(message.find(part), std::string::npos) << message;
 }
 
 TEST(Dispatch, CountsCallsBytesAndTime) {
