@@ -24,9 +24,10 @@ double peak_gib(Device device);
 struct Options {
   std::string device, dtype = "bfloat16";
   int iterations = 20, warmup = 5;
+  bool op_report = false;
   std::vector<std::string> presets;
 };
-/// --device --dtype --iters --warmup PRESET…; prints help or an error and exits where that is asked for or due.
+/// --device --dtype --iters --warmup --op-report PRESET…; prints help or an error and exits where that is asked for or due.
 Options read_options(int argc, char** argv, const char* what, std::vector<std::string> default_presets);
 
 double median(std::vector<double> values);

@@ -31,25 +31,25 @@ Op<void(const Tensor&, const Tensor&, const Tensor&, const Tensor&, int, bool, T
 Op<void(const Tensor&, const Tensor&, int, Tensor&, Tensor&, Tensor&)> attention_cached("attention_cached");
 Op<void(const Tensor&, const Tensor&, const Tensor*, const Tensor*, float, Tensor&)> input_embedding("input_embedding");
 Op<void(const Tensor&, const Tensor&, float, Tensor&, Tensor*, Tensor*)> input_embedding_backward("input_embedding_backward");
-Op<void(const Tensor&, const Tensor&, Tensor&)> gather_rows("gather_rows");
+Op<void(const Tensor&, const Tensor&, Tensor&)> gather_rows("gather_rows", Dtypes::float32);
 Op<void(const Tensor&, Tensor&)> drop_positions("drop_positions");
 Op<void(const Tensor&, Tensor&)> drop_positions_backward("drop_positions_backward");
-Op<void(const Tensor&, float, Tensor&, Tensor&)> label_counts("label_counts");
+Op<void(const Tensor&, float, Tensor&, Tensor&)> label_counts("label_counts", Dtypes::float32);
 Op<void(const Tensor&, const Tensor&, LossKind, Tensor&, Tensor&, Tensor&)> cross_entropy("cross_entropy");
 Op<void(Tensor&, const Tensor&, const Tensor&, const Tensor&, LossKind)> cross_entropy_backward("cross_entropy_backward");
 Op<void(const Tensor&, const Weight&, const Tensor&, const Tensor&, LossKind, Tensor&, Tensor&, Tensor*, Tensor*)> linear_cross_entropy("linear_cross_entropy");
-Op<void(const Tensor&, int, int, Tensor&)> last_positions("last_positions");
+Op<void(const Tensor&, int, int, Tensor&)> last_positions("last_positions", Dtypes::float32);
 Op<void(const Tensor&, const Tensor&, const Tensor&, const Tensor*, Tensor&)> q_head("q_head");
 Op<void(const Tensor&, const Tensor&, const Tensor&, const Tensor*, Tensor&, Tensor&, Tensor&)> q_head_backward("q_head_backward");
 Op<void(const Tensor&, const Tensor&, Tensor&)> reset_rows("reset_rows");
 Op<void(const Tensor&, const Tensor&, Tensor&)> select_rows("select_rows");
-Op<void(const Tensor&, HaltingRule, Tensor&, Tensor&, Tensor&)> act_halt("act_halt");
-Op<void(const Tensor&, const Tensor&, int, Tensor&)> q_continue_target("q_continue_target");
-Op<void(const Tensor&, const Tensor*, const Tensor&, const Tensor&, const Tensor&, const Tensor&, const Tensor&, const Tensor&, float, Tensor&, Tensor&)> act_loss("act_loss");
-Op<void(const Tensor&, Tensor&)> sum_of_squares("sum_of_squares");
-Op<void(const UpdatePlan&, const Tensor&, const Tensor*, Tensor&, Tensor&)> plan_update("plan_update");
-Op<void(const Tensor&, const Tensor&, const AdamSettings&, Tensor&, Tensor&, Tensor&, Tensor*, Tensor*)> adamw("adamw");
-Op<void(const Tensor&, const Tensor&, const AdamSettings&, Tensor&, Tensor&, Tensor&, Tensor*, Tensor*)> adam_atan2("adam_atan2");
-Op<void(const Tensor&, const Tensor&, const Tensor&, float, Tensor&)> sign_sgd("sign_sgd");
+Op<void(const Tensor&, HaltingRule, Tensor&, Tensor&, Tensor&)> act_halt("act_halt", Dtypes::float32);
+Op<void(const Tensor&, const Tensor&, int, Tensor&)> q_continue_target("q_continue_target", Dtypes::float32);
+Op<void(const Tensor&, const Tensor*, const Tensor&, const Tensor&, const Tensor&, const Tensor&, const Tensor&, const Tensor&, float, Tensor&, Tensor&)> act_loss("act_loss", Dtypes::float32);
+Op<void(const Tensor&, Tensor&)> sum_of_squares("sum_of_squares", Dtypes::float32);
+Op<void(const UpdatePlan&, const Tensor&, const Tensor*, Tensor&, Tensor&)> plan_update("plan_update", Dtypes::float32);
+Op<void(const Tensor&, const Tensor&, const AdamSettings&, Tensor&, Tensor&, Tensor&, Tensor*, Tensor*)> adamw("adamw", Dtypes::float32);
+Op<void(const Tensor&, const Tensor&, const AdamSettings&, Tensor&, Tensor&, Tensor&, Tensor*, Tensor*)> adam_atan2("adam_atan2", Dtypes::float32);
+Op<void(const Tensor&, const Tensor&, const Tensor&, float, Tensor&)> sign_sgd("sign_sgd", Dtypes::float32);
 
 }  // namespace trm::kernels

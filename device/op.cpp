@@ -30,18 +30,35 @@ bool contains(const std::vector<std::string>& names, const char* name) {
   return std::find(names.begin(), names.end(), name) != names.end();
 }
 
+bool fallback_from_environment() {
+  const char* set = std::getenv("TRM_FALLBACK");
+  const std::string value = set ? set : "";
+  if (value != "" && value != "0" && value != "1") throw DeviceError("TRM_FALLBACK=" + value + ": expected 1 (ops without a kernel run on the cpu) or 0 (they are an error)");
+  return value != "0";
+}
+
 std::atomic<uint64_t> fallen_back{0};
 
 }  // namespace
 
-OpBase::OpBase(const char* name, WithoutKernel without) : name_(name), without_(without) { registry().push_back(this); }
+OpBase::OpBase(const char* name, WithoutKernel without, Dtypes dtypes) : name_(name), without_(without), dtypes_(dtypes) {
+  kernel_dtypes_.fill(Dtypes::both);
+  registry().push_back(this);
+}
 
 const std::vector<OpBase*>& OpBase::all() { return registry(); }
+
+void OpBase::reset_counts() {
+  for (const OpBase* op : registry())
+    for (OpCounts& counts : op->counts_) {
+      counts.calls = counts.fallback_calls = counts.bytes = counts.nanoseconds = 0;
+    }
+}
 
 DispatchSettings& dispatch_settings() {
   static DispatchSettings settings = [] {
     DispatchSettings read;
-    if (const char* fallback = std::getenv("TRM_FALLBACK")) read.fallback = std::string(fallback) != "0";
+    read.fallback = fallback_from_environment();
     read.disabled = split(std::getenv("TRM_OPS_DISABLE"));
     for (const auto& name : read.disabled)
       if (std::none_of(registry().begin(), registry().end(), [&](const OpBase* op) { return name == op->name(); }))
@@ -73,7 +90,8 @@ void OpBase::enter_fallback(Device device, const std::string& reason) const {
   const auto& settings = dispatch_settings();
   if (!settings.fallback || (!settings.fallback_only.empty() && !contains(settings.fallback_only, name_)))
     throw DeviceError(std::string(name_) + " cannot run on " + to_string(device) + " (" + reason +
-                      ") and falling back to the cpu is off; unset TRM_FALLBACK or use another device");
+                      ") and falling back to the cpu is off" + (settings.fallback ? " for it" : "") +
+                      "; allow it (--fallback on, no TRM_FALLBACK=0) or use another device");
   platform_of(DeviceKind::cpu);  // registers the kernels that the call goes to
   fallen_back.fetch_add(1, std::memory_order_relaxed);
   static std::mutex mutex;

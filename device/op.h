@@ -26,16 +26,26 @@ enum class WithoutKernel : uint8_t {
   unneeded,  // optional: what it does is not wanted on such a device, it is never called
 };
 
+/// Floating-point types of an op's tensors, as a set. Tensors of integers and those marked f32 in kernels.h do not count where activations are taken.
+enum class Dtypes : uint8_t { float32 = 1, bfloat16 = 2, both = 3 };
+constexpr Dtypes operator&(Dtypes a, Dtypes b) { return static_cast<Dtypes>(static_cast<uint8_t>(a) & static_cast<uint8_t>(b)); }
+
 /// The part of an op that does not depend on its signature. Every op is listed in OpBase::all().
 class OpBase {
  public:
-  explicit OpBase(const char* name, WithoutKernel without = WithoutKernel::fallback);
+  explicit OpBase(const char* name, WithoutKernel without = WithoutKernel::fallback, Dtypes dtypes = Dtypes::both);
+  OpBase(const char* name, Dtypes dtypes) : OpBase(name, WithoutKernel::fallback, dtypes) {}
   const char* name() const { return name_; }
   WithoutKernel without_kernel() const { return without_; }
   virtual bool native(DeviceKind kind) const = 0;
+  Dtypes dtypes() const { return dtypes_; }
+  /// Those that the kind's kernel serves.
+  Dtypes dtypes(DeviceKind kind) const { return dtypes_ & kernel_dtypes_[static_cast<int>(kind)]; }
   /// Conditions under which the kind's kernel serves ("float32 only"); empty: always.
   const std::string& condition(DeviceKind kind) const { return conditions_[static_cast<int>(kind)]; }
   const OpCounts& counts(DeviceKind kind) const { return counts_[static_cast<int>(kind)]; }
+  /// Sets the counts of all ops to zero.
+  static void reset_counts();
   static const std::vector<OpBase*>& all();
 
  protected:
@@ -45,14 +55,16 @@ class OpBase {
 
   const char* name_;
   WithoutKernel without_;
+  Dtypes dtypes_;
+  std::array<Dtypes, device_kinds> kernel_dtypes_;
   std::array<std::string, device_kinds> conditions_;
   mutable std::array<OpCounts, device_kinds> counts_;
 };
 
 /// How dispatch treats ops without a kernel on the device of their tensors, and what it measures.
 struct DispatchSettings {
-  bool fallback = true;                    // TRM_FALLBACK=0 turns it off
-  std::vector<std::string> fallback_only;  // not empty: only these ops may fall back
+  bool fallback = true;                    // --fallback off, TRM_FALLBACK=0 turn it off
+  std::vector<std::string> fallback_only;  // --fallback only:a,b; not empty: only these ops may fall back
   std::vector<std::string> disabled;       // TRM_OPS_DISABLE=a,b: treated as not native off the cpu
   bool timing = false;                     // waits for every op, for reports
 };
@@ -128,10 +140,11 @@ class Op<void(Args...)> : public OpBase {
 
   using OpBase::OpBase;
 
-  void set(DeviceKind kind, Kernel kernel, Condition serves = nullptr, std::string condition = {}) {
+  void set(DeviceKind kind, Kernel kernel, Condition serves = nullptr, std::string condition = {}, Dtypes dtypes = Dtypes::both) {
     kernels_[static_cast<int>(kind)] = kernel;
     serves_[static_cast<int>(kind)] = serves;
     conditions_[static_cast<int>(kind)] = std::move(condition);
+    kernel_dtypes_[static_cast<int>(kind)] = dtypes;
   }
   bool native(DeviceKind kind) const override { return kernels_[static_cast<int>(kind)] && !(kind != DeviceKind::cpu && op_disabled(name_)); }
   /// Null where a native kernel serves these arguments on this kind.

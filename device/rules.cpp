@@ -6,6 +6,7 @@
 
 #include "device/backend.h"
 #include "device/errors.h"
+#include "device/op.h"
 
 namespace trm {
 namespace {
@@ -30,12 +31,13 @@ CompileRule compile_rule(Device device, const std::optional<std::string>& not_na
     default: break;
   }
   if (not_native) return {false, *not_native + " is not native on " + to_string(device)};
+  if (dispatch_settings().timing) return {false, "every op is timed (--op-report)"};
   return {true, "default on cuda: the whole step is one CUDA graph"};
 }
 
 void refuse_distributed(Device device) {
   const char* variable = nullptr;
-  const int rank = first_number({"LOCAL_RANK", "OMPI_COMM_WORLD_LOCAL_RANK", "MV2_COMM_WORLD_LOCAL_RANK", "MPI_LOCALRANKID", "PMI_RANK", "PMIX_RANK"}, &variable);
+  const int rank = first_number({"LOCAL_RANK", "OMPI_COMM_WORLD_LOCAL_RANK", "MV2_COMM_WORLD_LOCAL_RANK", "MPI_LOCALRANKID", "PMI_RANK", "PMIX_RANK", "RANK"}, &variable);
   if (rank < 0) return;
   if (device.kind == DeviceKind::accelerator)
     throw DeviceError("Distributed training is not supported on the accelerator. Run a single process, or use CUDA for several GPUs.");

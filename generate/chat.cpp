@@ -11,6 +11,7 @@
 #include "generate/answer.h"
 #include "generate/dialogue.h"
 #include "generate/output.h"
+#include "runtime/op_report.h"
 #include "runtime/programs.h"
 
 namespace trm {

@@ -10,6 +10,7 @@
 #include "generate/output.h"
 #include "generate/puzzle.h"
 #include "generate/puzzle_text.h"
+#include "runtime/op_report.h"
 #include "runtime/programs.h"
 
 namespace trm {
@@ -44,6 +45,7 @@ bool is_language_model(const LoadedModel& loaded) {
 void run(const Options& options) {
   if (options.help) return write_answer(usage());
   if (options.version) return write_answer("generate " + program_version() + "\n");
+  if (options.fallback) set_fallback(*options.fallback);
   if (options.list_devices) return write_answer(describe_devices());
   if (!options.checkpoint && options.op_report) {
     select_device(options.device);

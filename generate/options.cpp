@@ -23,7 +23,7 @@ const std::vector<std::string> language_names = {"prompt",      "interactive", "
                                                  "seed",        "stop",        "decode"};
 const std::vector<std::string> puzzle_names = {"puzzle", "puzzle-id"};
 const std::vector<std::string> common_names = {"checkpoint",   "device", "dtype",  "op-report",
-                                               "list-devices", "help",   "version"};
+                                               "list-devices", "help",   "version", "fallback"};
 
 cxxopts::Options make_options() {
   cxxopts::Options options("generate", "Answers prompts, or solves puzzles, with a trained model.");
@@ -33,7 +33,11 @@ cxxopts::Options make_options() {
       ("dtype", "bfloat16 or float32; otherwise what the model was trained in", text(), "T")                     //
       ("list-devices", "list the devices and stop")                                                              //
       ("op-report", "print the table of ops and devices with calls, bytes and time; json:FILE writes it there", text(),
-       "[json:FILE]")                            //
+       "[json:FILE]")  //
+      ("fallback",
+       "on: ops without a kernel on the device run on the cpu (otherwise as TRM_FALLBACK says); off: they are an error; "
+       "only:OP,OP…: an error but for these",
+       text(), "HOW")                            //
       ("version", "print the version and stop")  //
       ("h,help", "print this");
   options.add_options("language models")  //
@@ -194,6 +198,7 @@ Options parse_options(int argc, const char* const* argv) {
   options.list_devices = result.count("list-devices") > 0;
   options.checkpoint = optional_text(result, "checkpoint");
   options.device = optional_text(result, "device");
+  options.fallback = optional_text(result, "fallback");
   if (const auto dtype = optional_text(result, "dtype")) {
     if (*dtype != "bfloat16" && *dtype != "float32") refuse("dtype", *dtype, "bfloat16 or float32");
     options.dtype = parse_dtype(*dtype);

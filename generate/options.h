@@ -18,7 +18,7 @@ struct UsageError : std::runtime_error {
 enum class Decoding : uint8_t { incremental, window };
 
 struct Options {
-  std::optional<std::string> checkpoint, device;
+  std::optional<std::string> checkpoint, device, fallback;
   std::optional<DType> dtype;
   std::optional<std::string> op_report;  // "": on the terminal; else the file of --op-report=json:FILE
   bool list_devices = false, help = false, version = false;

@@ -24,6 +24,10 @@ cxxopts::Options make_options() {
        "print the table of ops and devices, with calls, bytes and time where there was training; json:FILE writes it "
        "there",
        cxxopts::value<std::string>()->implicit_value(""), "json:FILE")  //
+      ("fallback",
+       "on: ops without a kernel on the device run on the cpu (otherwise as TRM_FALLBACK says); off: they are an error; "
+       "only:OP,OP…: an error but for these",
+       cxxopts::value<std::string>(), "HOW")  //
       ("help-config", "print every key of the configuration and stop")  //
       ("h,help", "print this")                                          //
       ("overrides", "", cxxopts::value<std::vector<std::string>>());
@@ -97,6 +101,7 @@ CommandLine parse_command_line(int argc, const char* const* argv) {
       const std::string bare = name.substr(0, name.find('='));
       static const std::vector<std::string> known = {"config-name", "config-path",  "device",    "print-config",
                                                      "check-setup", "list-devices", "op-report", "help-config",
+                                                     "fallback",
                                                      "h",           "help"};
       if (std::find(known.begin(), known.end(), bare) == known.end())
         throw UsageError("unknown option " + argument + hint(argument));
@@ -108,6 +113,7 @@ CommandLine parse_command_line(int argc, const char* const* argv) {
   line.config_name = text(result, "config-name").value_or(line.config_name);
   line.config_path = text(result, "config-path");
   line.device = text(result, "device");
+  line.fallback = text(result, "fallback");
   line.print_config = result.count("print-config") > 0;
   line.check_setup = result.count("check-setup") > 0;
   line.list_devices = result.count("list-devices") > 0;

@@ -13,7 +13,7 @@ struct UsageError : std::runtime_error {
 
 struct CommandLine {
   std::string config_name = "cfg_pretrain";
-  std::optional<std::string> config_path, device;
+  std::optional<std::string> config_path, device, fallback;
   std::optional<std::string> op_report;  // "": on the terminal; else the file of --op-report=json:FILE
   bool print_config = false, check_setup = false, list_devices = false, help = false, help_config = false;
   std::vector<std::string> overrides;  // key=value, +key=value, ++key=value, ~key

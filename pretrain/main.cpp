@@ -11,6 +11,7 @@
 #include "pretrain/signals.h"
 #include "pretrain/trainer.h"
 #include "runtime/check_setup.h"
+#include "runtime/op_report.h"
 #include "runtime/programs.h"
 #include "settings/compose.h"
 #include "settings/keys.h"
@@ -60,6 +61,7 @@ int train(const CommandLine& line, const Settings& settings, const std::string& 
 
 int run(int argc, char** argv) {
   const CommandLine line = parse_command_line(argc, argv);
+  if (line.fallback) set_fallback(*line.fallback);
   if (line.help)
     std::cout << usage();
   else if (line.help_config)

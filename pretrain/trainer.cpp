@@ -5,6 +5,7 @@
 
 #include "data/error.h"
 #include "pretrain/signals.h"
+#include "runtime/op_report.h"
 #include "runtime/programs.h"
 
 namespace trm {

@@ -14,6 +14,7 @@
 #include "device/rules.h"
 #include "runtime/checkpoint_state.h"
 #include "runtime/model_settings.h"
+#include "runtime/op_report.h"
 #include "runtime/programs.h"
 
 namespace trm {

@@ -6,8 +6,10 @@
 
 #include "benchmarks/presets.h"
 #include "device/backend.h"
+#include "device/op.h"
 #include "device/random.h"
 #include "device/selection.h"
+#include "runtime/op_report.h"
 #include "runtime/training_step.h"
 
 namespace trm::benchmarks {
@@ -29,27 +31,38 @@ void run(const std::string& name, const Options& options) {
   settings.plan.lr = 1e-4f;
   settings.plan.puzzle_lr = 1e-4f;
   OptimizerState optimizer(model.parameters(), settings);
-  const CompileRule compile = compile_rule(device);
-  TrainingStep step(model, optimizer, {preset.batch, 1, 1, compile.on});
+  const bool compile = compile_rule(device).on && !options.op_report;
+  TrainingStep step(model, optimizer, {preset.batch, 1, 1, compile});
   Backend& backend = Backend::of(device);
 
   const int64_t tokens = static_cast<int64_t>(preset.batch) * preset.config.seq_len;
   const std::vector<int32_t> ids(preset.batch, 0);
   std::vector<double> times;
-  for (int i = 0; i < options.warmup + options.iterations; ++i) {
+  const auto timed = [&](int i) {
     const auto inputs = random_tokens(tokens, preset.config.vocab_size, 2 * i), labels = random_tokens(tokens, preset.config.vocab_size, 2 * i + 1);
     backend.synchronize();
     const auto start = std::chrono::steady_clock::now();
     step.run(inputs.data(), labels.data(), ids.data());
     backend.synchronize();
-    if (i >= options.warmup) times.push_back(std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now() - start).count());
+    return std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now() - start).count();
+  };
+  for (int i = 0; i < options.warmup + options.iterations; ++i) {
+    const double time = timed(i);
+    if (i >= options.warmup) times.push_back(time);
   }
   const double ms = median(times);
   std::printf(R"({"engine": "trm.cpp", "preset": "%s", "device": "%s", "dtype": "%s", "compiled": %s, "ms_per_step": %.3f, "ms_min": %.3f, )"
               R"("examples_per_s": %.1f, "tokens_per_s": %.0f, "peak_gib": %.2f})"
               "\n",
-              name.c_str(), to_string(device).c_str(), name_of(preset.config.forward_dtype), compile.on ? "true" : "false", ms,
+              name.c_str(), to_string(device).c_str(), name_of(preset.config.forward_dtype), compile ? "true" : "false", ms,
               *std::min_element(times.begin(), times.end()), preset.batch / ms * 1e3, static_cast<double>(tokens) / ms * 1e3, peak_gib(device));
+  if (options.op_report) {
+    OpBase::reset_counts();
+    dispatch_settings().timing = true;
+    timed(options.warmup + options.iterations);
+    dispatch_settings().timing = false;
+    std::printf("%s", op_counts().c_str());
+  }
   std::fflush(stdout);
 }
 

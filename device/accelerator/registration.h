@@ -15,7 +15,7 @@ void set_float32(Op<void(Args...)>& op, void (*kernel)(Args...)) {
         (trm::detail::visit_tensors([&](const Tensor& t) { narrow |= t.dtype() == DType::bfloat16; }, args), ...);
         return narrow ? "float32 only" : nullptr;
       },
-      "float32 only");
+      "float32 only", Dtypes::float32);
 }
 
 // One function a kernel file; each sets its kernels for DeviceKind::accelerator.

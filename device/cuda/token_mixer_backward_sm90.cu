@@ -293,7 +293,7 @@ const char* serves(const Tensor& ds, const Tensor& x, const Weight& gate_up_proj
 
 void register_token_mixer_backward() {
   kernels::token_mixer_backward.set(DeviceKind::cuda, token_mixer_backward, serves,
-                                    "bfloat16 on Hopper, 65 to 104 positions");
+                                    "bfloat16 on Hopper, 65 to 104 positions", Dtypes::bfloat16);
 }
 
 }  // namespace trm::cuda

@@ -296,8 +296,8 @@ const char* token_mixer_serves(const Tensor& x, const Weight& gate_up_proj, cons
 
 void register_token_mixer() {
   constexpr const char* condition = "bfloat16 on Hopper, 65 to 104 positions";
-  kernels::token_mixer.set(DeviceKind::cuda, token_mixer, serves, condition);
-  kernels::token_mixer_forward.set(DeviceKind::cuda, token_mixer_forward, forward_serves, condition);
+  kernels::token_mixer.set(DeviceKind::cuda, token_mixer, serves, condition, Dtypes::bfloat16);
+  kernels::token_mixer_forward.set(DeviceKind::cuda, token_mixer_forward, forward_serves, condition, Dtypes::bfloat16);
   register_token_mixer_backward();
 }
 
