@@ -95,6 +95,7 @@ void set_fallback(const std::string& value) {
     for (const OpBase* op : OpBase::all()) known.push_back(op->name());
     std::stringstream stream(value.substr(only.size()));
     for (std::string name; std::getline(stream, name, ',');) {
+      if (name.empty()) continue;
       if (std::find(known.begin(), known.end(), name) == known.end())
         throw std::runtime_error("--fallback " + value + ": there is no op '" + name + "'; did you mean " + nearest(name, known) +
                                  "? --op-report lists all");

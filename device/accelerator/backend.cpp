@@ -84,7 +84,7 @@ void OpenClBackend::release(void* base) {
 void OpenClBackend::copy_from_host(const Tensor& to, const void* from) {
   if (to.bytes() == 0) return;
   if (context_->unified)
-    std::memcpy(Mapping(*context_, to, CL_MAP_WRITE).address(), from, to.bytes());
+    std::memcpy(Mapping(*context_, to, CL_MAP_WRITE_INVALIDATE_REGION).address(), from, to.bytes());
   else
     TRM_CL(clEnqueueWriteBuffer(context_->queue, buffer_of(to), CL_TRUE, to.offset(), to.bytes(), from, 0, nullptr,
                                 nullptr));
@@ -127,6 +127,10 @@ bool OpenClBackend::supports(DType dtype) const { return dtype != DType::bfloat1
 
 std::function<void()> OpenClBackend::upload(const Tensor& to, const void* from) {
   if (to.bytes() == 0) return [] {};
+  if (context_->unified) {
+    std::memcpy(Mapping(*context_, to, CL_MAP_WRITE_INVALIDATE_REGION).address(), from, to.bytes());
+    return [] {};
+  }
   cl_event written = nullptr;
   TRM_CL(clEnqueueWriteBuffer(context_->queue, buffer_of(to), CL_FALSE, to.offset(), to.bytes(), from, 0, nullptr,
                               &written));

@@ -5,6 +5,8 @@
 
 #include "device/accelerator/devices.h"
 #include "device/accelerator/launch.h"
+#include "device/accelerator/program_cache.h"
+#include "device/accelerator/sources.h"
 #include "device/errors.h"
 #include "tests/accelerator/require.h"
 #include "tests/device/environment.h"
@@ -93,6 +95,21 @@ TEST_F(AcceleratorPrograms, ADamagedCacheFileIsBuiltAgain) {
     EXPECT_EQ(run(), 42);
     EXPECT_EQ(content(file).size(), whole.size()) << "written again";
   }
+}
+
+// Whole by its checksum, and yet nothing that the driver takes.
+TEST_F(AcceleratorPrograms, ACachedProgramThatTheDriverRefusesIsBuiltAgain) {
+  const WithEnvironment cache("XDG_CACHE_HOME", folder_.string());
+  EXPECT_EQ(run(), 42);
+  const auto size = fs::file_size(cached().at(0));
+  const auto fresh = context();
+  const std::string options = "-cl-std=CL1.2 -DFACTOR=2";
+  const ProgramCache file(*fresh, good.file, std::string(prelude_cl.text) + good.text, options);
+  ASSERT_TRUE(file.read().has_value()) << "the same key as the program's";
+  file.write({'n', 'o', ' ', 'p', 'r', 'o', 'g', 'r', 'a', 'm'});
+  ASSERT_EQ(file.read()->size(), 10u);
+  EXPECT_EQ(run(), 42);
+  EXPECT_EQ(fs::file_size(cached().at(0)), size) << "written again";
 }
 
 TEST_F(AcceleratorPrograms, ACacheThatCannotBeWrittenIsNoError) {

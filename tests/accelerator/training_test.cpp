@@ -3,6 +3,7 @@
 #include "model/decoder.h"
 #include "runtime/training_step.h"
 #include "tests/accelerator/require.h"
+#include "tests/model/first_logits.h"
 #include "tests/ops/harness.h"
 
 namespace trm::testing {
@@ -69,22 +70,6 @@ Trained train(const ModelConfig& config, Device device) {
     run.losses.push_back(step.read_metrics().lm_loss);
   }
   return run;
-}
-
-std::vector<float> first_logits(Model& model, const std::vector<int32_t>& tokens) {
-  const ModelConfig& c = model.config();
-  const Tensor inputs = Tensor::from(tokens, {1, c.seq_len}, model.device());
-  std::optional<Variable> rows;
-  if (c.puzzle_emb_ndim > 0)
-    rows = Variable(ops::gather_rows(model.puzzle_table(), Tensor::from(std::vector<int32_t>{2}, {1}, model.device())));
-  const auto out = model.forward(
-      [&] {
-        std::vector<Variable> latents;
-        for (Tensor& z : model.fresh_latents(1, c.seq_len + c.prefix())) latents.emplace_back(std::move(z));
-        return latents;
-      }(),
-      inputs, rows ? &*rows : nullptr);
-  return model.logits(out.latents[model.recursion().output()].value()).to_vector<float>();
 }
 
 class AcceleratorTraining : public ::testing::TestWithParam<const char*> {

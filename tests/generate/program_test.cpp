@@ -180,7 +180,11 @@ TEST_F(Generate, ReportsTheOps) {
       chat("--prompt hello --max-new-tokens 3 --op-report=json:" + quoted((folder_ / "ops.json").string()));
   EXPECT_EQ(run.status, 0) << run.err;
   EXPECT_NE(testing::read_file(folder_ / "ops.json").find("\"calls\""), std::string::npos);
-  EXPECT_TRUE(chat("--prompt hello --max-new-tokens 3 --op-report").says("fallback"));
+  EXPECT_TRUE(chat("--prompt hello --max-new-tokens 3 --op-report").says("fallback calls"));
+  EXPECT_EQ(chat("--prompt hello --max-new-tokens 3 --fallback off").status, 0) << "nothing falls back on the cpu";
+  const Outcome wrong = this->run("--op-report --fallback only:atention");
+  EXPECT_EQ(wrong.status, 1);
+  EXPECT_TRUE(wrong.says("did you mean attention?")) << wrong.err;
   EXPECT_NE(this->run("--op-report").out.find("native"), std::string::npos);
 }
 

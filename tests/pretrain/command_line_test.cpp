@@ -94,9 +94,28 @@ TEST_F(CommandLine, ReportsOps) {
   EXPECT_EQ(trained.status, 0) << trained.output;
   const auto report = nlohmann::json::parse(read_file(folder_ / "ops.json"));
   uint64_t calls = 0;
-  for (const auto& row : report.at("ops"))
+  for (const auto& row : report.at("ops")) {
     if (row.at("device") == "cpu") calls += row.at("calls").get<uint64_t>();
+    if (row.at("op") == "linear" && row.at("device") == "cpu") {
+      EXPECT_EQ(row.at("support"), "native");
+      EXPECT_EQ(row.at("dtypes"), (nlohmann::json{"float32", "bfloat16"}));
+      EXPECT_GT(row.at("milliseconds"), 0);
+    }
+    EXPECT_FALSE(row.at("op") == "adamw" && row.at("dtypes").size() > 1);
+    EXPECT_FALSE(row.at("op") == "token_mixer_forward" && row.at("device") == "cpu" && row.at("support") != "composed");
+  }
   EXPECT_GT(calls, 10u);
+  expect_error({"--op-report=json:no/such/folder/ops.json", "--config-path", (source_dir() / "config").string()}, {"no/such/folder"});
+}
+
+TEST_F(CommandLine, TakesFallback) {
+  const Arguments report{"--op-report", "--config-path", (source_dir() / "config").string()};
+  for (const char* good : {"on", "off", "only:sign_sgd,rope"}) EXPECT_EQ(run(report + Arguments{"--fallback", good}).status, 0) << good;
+  expect_error(report + Arguments{"--fallback=only:linaer"}, {"--fallback only:linaer", "no op 'linaer'", "did you mean linear?"});
+  for (const char* bad : {"yes", "only:", "only", "only:,"}) expect_error(report + Arguments{"--fallback", bad}, {"--fallback " + std::string(bad), "only:OP,OP"});
+  expect_error({"--fallback"}, {"fallback"});
+  expect_error(report, {"TRM_FALLBACK=perhaps", "1", "0"}, {"TRM_FALLBACK=perhaps"});
+  expect_error(report, {"TRM_OPS_DISABLE", "linaer"}, {"TRM_OPS_DISABLE=linaer"});
 }
 
 }  // namespace
