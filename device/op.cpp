@@ -108,6 +108,11 @@ uint64_t clock_nanoseconds() {
   return static_cast<uint64_t>(std::chrono::duration_cast<std::chrono::nanoseconds>(std::chrono::steady_clock::now().time_since_epoch()).count());
 }
 
+uint64_t& nanoseconds_inside() {
+  static thread_local uint64_t nanoseconds = 0;
+  return nanoseconds;
+}
+
 void synchronize(Device device) { Backend::of(device).synchronize(); }
 
 }  // namespace detail

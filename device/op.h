@@ -16,7 +16,8 @@ namespace trm {
 
 /// What dispatch keeps of an op on a device kind.
 struct OpCounts {
-  std::atomic<uint64_t> calls{0}, fallback_calls{0}, bytes{0}, nanoseconds{0};
+  std::atomic<uint64_t> calls{0}, fallback_calls{0}, bytes{0};
+  std::atomic<uint64_t> nanoseconds{0};  // without the ops called inside
 };
 
 /// What happens on a device that has no kernel for an op. Declared with the op, in kernels.cpp.
@@ -76,6 +77,8 @@ uint64_t fallback_calls();
 
 namespace detail {
 uint64_t clock_nanoseconds();
+/// Time of the ops that the op under way has called so far on this thread, which is theirs, not its own.
+uint64_t& nanoseconds_inside();
 void synchronize(Device device);
 
 /// One argument carried to the cpu for a fallback, and back where the kernel writes it.
@@ -165,7 +168,7 @@ class Op<void(Args...)> : public OpBase {
     counts.bytes.fetch_add(bytes, std::memory_order_relaxed);
     const bool timing = dispatch_settings().timing;
     if (timing) detail::synchronize(device);
-    const uint64_t start = timing ? detail::clock_nanoseconds() : 0;
+    const uint64_t start = timing ? detail::clock_nanoseconds() : 0, outside = timing ? std::exchange(detail::nanoseconds_inside(), 0) : 0;
     if (const char* reason = why_not(device.kind, args...)) {
       enter_fallback(device, reason);
       counts.fallback_calls.fetch_add(1, std::memory_order_relaxed);
@@ -177,7 +180,9 @@ class Op<void(Args...)> : public OpBase {
     }
     if (timing) {
       detail::synchronize(device);
-      counts.nanoseconds.fetch_add(detail::clock_nanoseconds() - start, std::memory_order_relaxed);
+      const uint64_t all = detail::clock_nanoseconds() - start;
+      counts.nanoseconds.fetch_add(all - detail::nanoseconds_inside(), std::memory_order_relaxed);
+      detail::nanoseconds_inside() = outside + all;
     }
   }
 

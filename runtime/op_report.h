@@ -14,7 +14,7 @@ void set_fallback(const std::string& value);
 /// The table of --op-report. A row an op, a column a kind of device: native, fallback (runs on the cpu), composed (optional: made of other ops),
 /// unneeded, absent (no backend here). Then op_counts().
 std::string op_report();
-/// For ops that have been called: calls, fallback calls, bytes, and time where it was measured, longest first; empty where there are none.
+/// For ops that have been called: calls, fallback calls, bytes, and where it was measured time (without the ops called inside), longest first; else empty.
 std::string op_counts();
 /// The same as JSON: {"devices": [{"device", "built_in", "why_not"}], "ops": [{"op", "device", "support", "dtypes", "condition", "calls",
 /// "fallback_calls", "bytes", "milliseconds"}]}. Throws std::runtime_error naming the file.

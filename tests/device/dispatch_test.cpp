@@ -72,5 +72,23 @@ TEST(Dispatch, CountsCallsBytesAndTime) {
   EXPECT_EQ(counts.fallback_calls, fallen);
 }
 
+// linear_cross_entropy calls linear on the cpu, whose time is then counted once.
+TEST(Dispatch, TimeOfOpsInsideIsTheirs) {
+  const KeepSettings keep;
+  dispatch_settings().timing = true;
+  const Tensor x = Tensor::zeros({1, 64, 256}, DType::float32, cpu_device), labels = Tensor::zeros({1, 64}, DType::int32, cpu_device);
+  const Weight w = ops::make_weight(Tensor::zeros({2000, 256}, DType::float32, cpu_device));
+  const Tensor scale = Tensor::zeros({1}, DType::float32, cpu_device);
+  OpBase::reset_counts();
+  const uint64_t start = detail::clock_nanoseconds();
+  for (int i = 0; i < 5; ++i) ops::linear_cross_entropy(x, w, labels, scale, LossKind::softmax, nullptr, nullptr);
+  const uint64_t all = detail::clock_nanoseconds() - start;
+  uint64_t counted = 0;
+  for (const OpBase* op : OpBase::all()) counted += op->counts(DeviceKind::cpu).nanoseconds;
+  EXPECT_EQ(kernels::linear.counts(DeviceKind::cpu).calls, 5u);
+  EXPECT_GT(kernels::linear.counts(DeviceKind::cpu).nanoseconds, 0u);
+  EXPECT_LE(counted, all);
+}
+
 }  // namespace
 }  // namespace trm::testing
