@@ -39,15 +39,19 @@ install_packages() {
   scripts/install_packages.sh "$@"
 }
 
+# TRM_CMAKE_OPTIONS: more options for CMake, separated by spaces.
 configure() {
   if command -v ccache >/dev/null; then
     export CMAKE_CXX_COMPILER_LAUNCHER=${CMAKE_CXX_COMPILER_LAUNCHER-ccache}
+    export CMAKE_CUDA_COMPILER_LAUNCHER=${CMAKE_CUDA_COMPILER_LAUNCHER-ccache}
   fi
   if [[ $(uname -s) == Darwin ]] && command -v brew >/dev/null; then
     OpenMP_ROOT=$(brew --prefix libomp)
     export OpenMP_ROOT
   fi
-  cmake --preset release
+  local more
+  read -r -a more <<<"${TRM_CMAKE_OPTIONS:-}"
+  cmake --preset release ${more[@]+"${more[@]}"}
 }
 
 # build TARGET…
