@@ -24,12 +24,19 @@ struct AttentionContext {
   int heads = 1;
   bool causal = false;
   const ops::RopeTables* rope = nullptr;  // null: no rotation
-  // Incremental decoding (no gradient): h is [1, T, D] at *position
+  // Incremental decoding (cached_level): the new positions begin at *position
   KeyValueCache* cache = nullptr;
   const Tensor* position = nullptr;  // i32 [1]
 };
 /// rms_norm(h + o_proj(attention(qkv_proj(h))))
 Variable attention_block(const Variable& h, Parameter& qkv, Parameter& o, const AttentionContext& context, float eps);
+
+/// Parameters of one block, for decoding.
+struct BlockParameters {
+  const Parameter *qkv_proj, *o_proj, *gate_up_proj, *down_proj;
+};
+/// Incremental decoding, without gradient: the blocks on the sum of one to three inputs [1, T, D] at *context.position; takes the next pairs of context.cache.
+Variable cached_level(const std::vector<Variable>& inputs, const std::vector<BlockParameters>& blocks, const AttentionContext& context, float eps);
 
 struct EmbeddingInputs {
   Tensor tokens;                     // i32 [B, S]

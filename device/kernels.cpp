@@ -29,6 +29,7 @@ Op<void(Tensor&, const Tensor&, const Tensor&, const Tensor*, int, bool)> rope("
 Op<void(const Tensor&, int, bool, Tensor&, Tensor*)> attention("attention");
 Op<void(const Tensor&, const Tensor&, const Tensor&, const Tensor&, int, bool, Tensor&)> attention_backward("attention_backward");
 Op<void(const Tensor&, const Tensor&, int, Tensor&, Tensor&, Tensor&)> attention_cached("attention_cached");
+Op<void(const std::vector<Tensor>&, const std::vector<CachedBlock>&, const Tensor*, const Tensor*, const Tensor&, int, float, Tensor&)> cached_level("cached_level", WithoutKernel::composed);
 Op<void(const Tensor&, const Tensor&, const Tensor*, const Tensor*, float, Tensor&)> input_embedding("input_embedding");
 Op<void(const Tensor&, const Tensor&, float, Tensor&, Tensor*, Tensor*)> input_embedding_backward("input_embedding_backward");
 Op<void(const Tensor&, const Tensor&, Tensor&)> gather_rows("gather_rows", Dtypes::float32);

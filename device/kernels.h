@@ -5,6 +5,9 @@
 // everywhere. M = any number of rows, B batch, N positions, D model width, I inner width, V vocabulary, S tokens of a row.
 // A kernel gives the same bits at every call with the same inputs (no unordered atomics). Outputs may not alias inputs unless said.
 // "Optional" ops are declared in kernels.cpp with WithoutKernel::composed (or unneeded): a device without a kernel does not fall back.
+#include <vector>
+
+#include "device/cached_block.h"
 #include "device/op.h"
 #include "device/op_types.h"
 
@@ -69,6 +72,13 @@ extern Op<void(const Tensor& dout, const Tensor& qkv, const Tensor& out, const T
 // Incremental causal attention of T new positions, batch 1: appends k, v of qkv [T, 3·heads·head_dim] to the caches [S, heads·head_dim] at
 // *position (i32 [1]) and attends each new q to all earlier and its own: out [T, heads·head_dim]
 extern Op<void(const Tensor& qkv, const Tensor& position, int heads, Tensor& k_cache, Tensor& v_cache, Tensor& out)> attention_cached;
+
+// All blocks of a level at one new position, batch 1: h = the sum of `inputs` [1, D] (rounded once), then for each block
+// h = rms_norm(h + W_o attention_cached(rope(W_qkv h))), h = rms_norm(h + W_down (silu(g) ∘ u)), [g; u] = W_gate_up h; y [1, D].
+// cos, sin null: no rotation. Optional: where a device has no kernel of its own, ops::cached_level composes it.
+extern Op<void(const std::vector<Tensor>& inputs, const std::vector<CachedBlock>& blocks, const Tensor* cos, const Tensor* sin, const Tensor& position, int heads,
+               float eps, Tensor& y)>
+    cached_level;
 
 // ---- embedding
 // out [B, N, D] = scale · (token or puzzle position [+ positions [N, D]]), N = P + S; tokens i32 [B, S]; table [V, D] activation dtype;

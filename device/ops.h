@@ -4,7 +4,9 @@
 #include <optional>
 #include <string>
 #include <utility>
+#include <vector>
 
+#include "device/cached_block.h"
 #include "device/op_types.h"
 #include "device/tensor.h"
 #include "device/weight.h"
@@ -70,6 +72,10 @@ Tensor attention(const Tensor& qkv, int heads, bool causal, Tensor* lse);
 Tensor attention_backward(const Tensor& dout, const Tensor& qkv, const Tensor& out, const Tensor& lse, int heads, bool causal);
 /// [T, 3·heads·head_dim] at *position → [T, heads·head_dim]; appends to the caches [S, heads·head_dim]. The caller sees to position + T ≤ S.
 Tensor attention_cached(const Tensor& qkv, const Tensor& position, int heads, Tensor& k_cache, Tensor& v_cache);
+
+/// All blocks of a level on T new positions at *position, batch 1: h = the sum of one to three `inputs` [1, T, D], then attention over the caches, SwiGLU and
+/// their norms, block by block; appends to the caches. One kernel where the device has it, else composed of the ops above. The caller sees to position + T ≤ S.
+Tensor cached_level(const std::vector<Tensor>& inputs, const std::vector<CachedBlock>& blocks, const RopeTables* rope, const Tensor& position, int heads, float eps);
 
 // ---- embedding
 Tensor input_embedding(const Tensor& tokens, const Tensor& table, const Tensor* puzzle_rows, const Tensor* positions, int64_t prefix, float scale);

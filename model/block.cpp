@@ -38,11 +38,20 @@ Variable Block::forward(const Variable& h, const functions::AttentionContext& co
   return functions::swiglu_block(mixed, *mlp_.gate_up, *mlp_.down, eps_);
 }
 
-Level::Level(const ModelConfig& config, int layers, const std::string& prefix, ParameterStore& store, Initializer& initializer) {
+Level::Level(const ModelConfig& config, int layers, const std::string& prefix, ParameterStore& store, Initializer& initializer)
+    : eps_(config.rms_norm_eps) {
   for (int i = 0; i < layers; ++i) blocks_.emplace_back(config, prefix + ".layers." + std::to_string(i), store, initializer);
 }
 
-Variable Level::forward(Variable h, const functions::AttentionContext& context) const {
+Variable Level::forward(const std::vector<Variable>& inputs, const functions::AttentionContext& context) const {
+  if (context.cache) {
+    std::vector<functions::BlockParameters> blocks;
+    for (const Block& block : blocks_) blocks.push_back(block.parameters());
+    return functions::cached_level(inputs, blocks, context, eps_);
+  }
+  Variable h = inputs.at(0);
+  if (inputs.size() == 2) h = functions::add(h, inputs[1]);
+  if (inputs.size() == 3) h = functions::add(h, inputs[1], inputs[2]);
   for (const Block& block : blocks_) h = block.forward(h, context);
   return h;
 }

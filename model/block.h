@@ -20,6 +20,8 @@ class Block {
  public:
   Block(const ModelConfig& config, const std::string& prefix, ParameterStore& store, Initializer& initializer);
   Variable forward(const Variable& h, const functions::AttentionContext& context) const;
+  /// Of a block whose mixer is attention.
+  functions::BlockParameters parameters() const { return {qkv_, o_, mlp_.gate_up, mlp_.down}; }
 
  private:
   SwigluProjections make_swiglu(const std::string& name, int64_t d, bool token, ParameterStore& store, Initializer& initializer) const;
@@ -30,16 +32,17 @@ class Block {
   Parameter *qkv_ = nullptr, *o_ = nullptr;
 };
 
-/// h = z + injected, then its blocks.
+/// h = the sum of its inputs (a latent and what is injected), then its blocks.
 class Level {
  public:
   Level(const ModelConfig& config, int layers, const std::string& prefix, ParameterStore& store, Initializer& initializer);
-  /// The blocks on an h that is summed already.
-  Variable forward(Variable h, const functions::AttentionContext& context) const;
+  /// One to three inputs [B, N, D].
+  Variable forward(const std::vector<Variable>& inputs, const functions::AttentionContext& context) const;
   int layers() const { return static_cast<int>(blocks_.size()); }
 
  private:
   std::vector<Block> blocks_;
+  float eps_;
 };
 
 }  // namespace trm

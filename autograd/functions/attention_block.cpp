@@ -2,21 +2,7 @@
 #include "autograd/tape.h"
 
 namespace trm::functions {
-namespace {
-
-Variable cached_attention_block(const Variable& h, Parameter& qkv_proj, Parameter& o_proj, const AttentionContext& context, float eps) {
-  require_no_gradient("attention_cached", {&h});
-  Tensor qkv = ops::linear(h.value(), qkv_proj.weight);
-  if (context.rope) ops::rope(qkv, *context.rope, context.heads, context.position);
-  auto& [keys, values] = context.cache->layers.at(context.cache->next++);
-  const Tensor out = ops::attention_cached(qkv.reshape({qkv.size(1), qkv.size(2)}), *context.position, context.heads, keys, values);
-  return Variable(ops::linear_residual_rms_norm(out.reshape({1, out.size(0), out.size(1)}), o_proj.weight, h.value(), eps, nullptr));
-}
-
-}  // namespace
-
 Variable attention_block(const Variable& h, Parameter& qkv_proj, Parameter& o_proj, const AttentionContext& context, float eps) {
-  if (context.cache) return cached_attention_block(h, qkv_proj, o_proj, context, eps);
   Tape* tape = recording({&h}, qkv_proj.trained());
   Tensor qkv = ops::linear(h.value(), qkv_proj.weight);
   if (context.rope) ops::rope(qkv, *context.rope, context.heads);

@@ -1,5 +1,6 @@
 #include "device/cuda/check.h"
 
+#include <atomic>
 #include <string>
 
 #include "device/errors.h"
@@ -12,6 +13,8 @@ std::string function_of(const char* call) {
   const std::string text(call);
   return text.substr(0, text.find('('));
 }
+
+std::atomic<uint64_t> launch_count{0};
 
 bool lost(cudaError_t result) {
   switch (result) {
@@ -46,6 +49,12 @@ void check(cublasStatus_t result, const char* call) {
                     cublasLtGetStatusName(result) + ")");
 }
 
-void launched(const char* op) { check(cudaGetLastError(), op); }
+void launched(const char* op) {
+  count_launch();
+  check(cudaGetLastError(), op);
+}
+
+uint64_t launches() { return launch_count.load(std::memory_order_relaxed); }
+void count_launch() { launch_count.fetch_add(1, std::memory_order_relaxed); }
 
 }  // namespace trm::cuda

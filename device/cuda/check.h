@@ -2,6 +2,8 @@
 #include <cublasLt.h>
 #include <cuda_runtime.h>
 
+#include <cstdint>
+
 namespace trm::cuda {
 
 /// Throws DeviceError with the call and CUDA's text where `result` is a failure.
@@ -10,6 +12,9 @@ void check(cublasStatus_t result, const char* call);
 
 /// After a kernel launch: throws DeviceError naming the op where it failed.
 void launched(const char* op);
+/// Number of calls of `launched` and replays of graphs so far.
+uint64_t launches();
+void count_launch();
 
 }  // namespace trm::cuda
 

@@ -15,6 +15,7 @@ struct Context {
   cublasLtHandle_t blas = nullptr;
   void* workspace = nullptr;  // of the products; taken once
   size_t workspace_bytes = 0;
+  uint64_t last_level = ~uint64_t{0};  // launches() after the last cached_level
 
   /// The kernels written for sm_90a serve here.
   bool hopper() const;

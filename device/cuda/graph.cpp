@@ -9,7 +9,10 @@ class CudaGraph final : public Graph {
  public:
   CudaGraph(cudaGraphExec_t executable, cudaStream_t stream) : executable_(executable), stream_(stream) {}
   ~CudaGraph() override { (void)cudaGraphExecDestroy(executable_); }
-  void replay() override { TRM_CUDA(cudaGraphLaunch(executable_, stream_)); }
+  void replay() override {
+    count_launch();
+    TRM_CUDA(cudaGraphLaunch(executable_, stream_));
+  }
 
  private:
   cudaGraphExec_t executable_;

@@ -12,6 +12,7 @@ void register_token_mixer();
 void register_rope();
 void register_attention();
 void register_attention_cached();
+void register_cached_level();
 void register_embedding();
 void register_rows();
 void register_cross_entropy();
@@ -32,6 +33,7 @@ inline void register_kernels() {
   register_rope();
   register_attention();
   register_attention_cached();
+  register_cached_level();
   register_embedding();
   register_rows();
   register_cross_entropy();

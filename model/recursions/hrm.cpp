@@ -13,8 +13,8 @@ class Hrm final : public Recursion {
     Variable z_H = std::move(z[0]), z_L = std::move(z[1]);
     z.clear();
     cycles(c_.H_cycles, [&] {
-      cycles(c_.L_cycles, [&] { z_L = L_level_.forward(functions::add(z_L, z_H, x), context); });
-      z_H = H_level_.forward(functions::add(z_H, z_L), context);
+      cycles(c_.L_cycles, [&] { z_L = L_level_.forward({z_L, z_H, x}, context); });
+      z_H = H_level_.forward({z_H, z_L}, context);
     });
     return {z_H, z_L};
   }

@@ -10,7 +10,7 @@ class TransformersBaseline final : public Recursion {
       : level_(c, c.H_layers, prefix + ".H_level", store, initializer) {}
 
   std::vector<Variable> forward(std::vector<Variable> z, const Variable& x, const functions::AttentionContext& context) const override {
-    return {level_.forward(functions::add(z[0], x), context)};
+    return {level_.forward({z[0], x}, context)};
   }
   std::vector<std::string> latent_names() const override { return {"z_H"}; }
   std::vector<std::string> init_names() const override { return {"H_init"}; }

@@ -13,8 +13,8 @@ class Trm final : public Recursion {
     Variable z_H = std::move(z[0]), z_L = std::move(z[1]);
     z.clear();
     cycles(c_.H_cycles, [&] {
-      for (int l = 0; l < c_.L_cycles; ++l) z_L = level_.forward(functions::add(z_L, z_H, x), context);
-      z_H = level_.forward(functions::add(z_H, z_L), context);
+      for (int l = 0; l < c_.L_cycles; ++l) z_L = level_.forward({z_L, z_H, x}, context);
+      z_H = level_.forward({z_H, z_L}, context);
     });
     return {z_H, z_L};
   }

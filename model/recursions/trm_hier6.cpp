@@ -13,8 +13,8 @@ class TrmHier6 final : public Recursion {
     Variable& z_H = z[0];
     const auto sum = [&] { return functions::add(functions::add(z[1], z[2], z[3]), functions::add(z[4], z[5], z[6])); };
     cycles(c_.H_cycles, [&] {
-      for (int l = 1; l <= features; ++l) z[l] = level_.forward(functions::add(sum(), z_H, x), context);
-      z_H = level_.forward(functions::add(z_H, sum()), context);
+      for (int l = 1; l <= features; ++l) z[l] = level_.forward({sum(), z_H, x}, context);
+      z_H = level_.forward({z_H, sum()}, context);
     });
     return z;
   }

@@ -13,8 +13,8 @@ class TrmSingleZ final : public Recursion {
     Variable z_L = std::move(z[0]);
     z.clear();
     cycles(c_.H_cycles, [&] {
-      for (int l = 0; l < c_.L_cycles; ++l) z_L = level_.forward(functions::add(z_L, x), context);
-      z_L = level_.forward(z_L, context);
+      for (int l = 0; l < c_.L_cycles; ++l) z_L = level_.forward({z_L, x}, context);
+      z_L = level_.forward({z_L}, context);
     });
     return {z_L};
   }
