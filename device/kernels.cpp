@@ -26,8 +26,10 @@ Op<void(const Tensor&, const Weight&, const Weight&, float, Tensor&, Tensor&)> t
 Op<void(const Tensor&, const Tensor&, const Weight&, const Weight&, Tensor&, Tensor*, Tensor*)> token_mixer_backward("token_mixer_backward", WithoutKernel::composed);
 Op<void(const Tensor&, const Weight&, const Weight&, float, Tensor&)> channel_mixer("channel_mixer", WithoutKernel::composed);
 Op<void(Tensor&, const Tensor&, const Tensor&, const Tensor*, int, bool)> rope("rope");
+Op<void(const Tensor&, const Weight&, const Tensor&, const Tensor&, int, Tensor&)> linear_rope("linear_rope", WithoutKernel::composed);
 Op<void(const Tensor&, int, bool, Tensor&, Tensor*)> attention("attention");
 Op<void(const Tensor&, const Tensor&, const Tensor&, const Tensor&, int, bool, Tensor&)> attention_backward("attention_backward");
+Op<void(const Tensor&, const Tensor&, const Tensor&, const Tensor&, const Tensor&, const Tensor&, int, bool, Tensor&)> attention_rope_backward("attention_rope_backward", WithoutKernel::composed);
 Op<void(const Tensor&, const Tensor&, int, Tensor&, Tensor&, Tensor&)> attention_cached("attention_cached");
 Op<void(const std::vector<Tensor>&, const std::vector<CachedBlock>&, const Tensor*, const Tensor*, const Tensor&, int, float, Tensor&)> cached_level("cached_level", WithoutKernel::composed);
 Op<void(const Tensor&, const Tensor&, const Tensor*, const Tensor*, float, Tensor&)> input_embedding("input_embedding");

@@ -66,9 +66,15 @@ extern Op<void(const Tensor& x, const Weight& gate_up_proj, const Weight& down_p
 // Rotates q and k in place by position (+ *offset where given, i32 [1]): x·cos + rotate_half(x)·sin in float32; cos, sin [positions, head_dim/2] f32;
 // inverse rotates back (the backward).
 extern Op<void(Tensor& qkv, const Tensor& cos, const Tensor& sin, const Tensor* offset, int heads, bool inverse)> rope;
+// qkv [B, N, 3·heads·head_dim] = rope(x Wᵀ) without offset, x [B, N, K]. Optional: ops::linear_rope composes it where a device has no kernel.
+extern Op<void(const Tensor& x, const Weight& w, const Tensor& cos, const Tensor& sin, int heads, Tensor& qkv)> linear_rope;
 // out [B, N, heads·head_dim] = softmax(q kᵀ/√head_dim [causal]) v; lse [B, heads, N] f32 = log Σ exp of the scores, null where not kept
 extern Op<void(const Tensor& qkv, int heads, bool causal, Tensor& out, Tensor* lse)> attention;
 extern Op<void(const Tensor& dout, const Tensor& qkv, const Tensor& out, const Tensor& lse, int heads, bool causal, Tensor& dqkv)> attention_backward;
+// The same followed by the inverse rope of dqkv. Optional: composed where a device has no kernel.
+extern Op<void(const Tensor& dout, const Tensor& qkv, const Tensor& out, const Tensor& lse, const Tensor& cos, const Tensor& sin, int heads, bool causal,
+               Tensor& dqkv)>
+    attention_rope_backward;
 // Incremental causal attention of T new positions, batch 1: appends k, v of qkv [T, 3·heads·head_dim] to the caches [S, heads·head_dim] at
 // *position (i32 [1]) and attends each new q to all earlier and its own: out [T, heads·head_dim]
 extern Op<void(const Tensor& qkv, const Tensor& position, int heads, Tensor& k_cache, Tensor& v_cache, Tensor& out)> attention_cached;

@@ -67,9 +67,13 @@ struct RopeTables {
 RopeTables make_rope_tables(int64_t positions, int head_dim, double theta, Device device);
 /// Rotates q and k of qkv [B, N, 3·heads·head_dim] in place; `offset` i32 [1] is added to the positions if not null.
 void rope(Tensor& qkv, const RopeTables& tables, int heads, const Tensor* offset = nullptr, bool inverse = false);
+/// rope(linear(x, w)): x [B, N, K] → qkv [B, N, 3·heads·head_dim]; one kernel where the device has it.
+Tensor linear_rope(const Tensor& x, const Weight& w, const RopeTables& tables, int heads);
 /// [B, N, 3·heads·head_dim] → [B, N, heads·head_dim]; `lse` f32 [B, heads, N] if not null.
 Tensor attention(const Tensor& qkv, int heads, bool causal, Tensor* lse);
-Tensor attention_backward(const Tensor& dout, const Tensor& qkv, const Tensor& out, const Tensor& lse, int heads, bool causal);
+/// With `rope`: the gradient before the rotation, that is dq and dk rotated back.
+Tensor attention_backward(const Tensor& dout, const Tensor& qkv, const Tensor& out, const Tensor& lse, int heads, bool causal,
+                          const RopeTables* rope = nullptr);
 /// [T, 3·heads·head_dim] at *position → [T, heads·head_dim]; appends to the caches [S, heads·head_dim]. The caller sees to position + T ≤ S.
 Tensor attention_cached(const Tensor& qkv, const Tensor& position, int heads, Tensor& k_cache, Tensor& v_cache);
 

@@ -4,8 +4,8 @@
 namespace trm::functions {
 Variable attention_block(const Variable& h, Parameter& qkv_proj, Parameter& o_proj, const AttentionContext& context, float eps) {
   Tape* tape = recording({&h}, qkv_proj.trained());
-  Tensor qkv = ops::linear(h.value(), qkv_proj.weight);
-  if (context.rope) ops::rope(qkv, *context.rope, context.heads);
+  const Tensor qkv =
+      context.rope ? ops::linear_rope(h.value(), qkv_proj.weight, *context.rope, context.heads) : ops::linear(h.value(), qkv_proj.weight);
   Tensor lse, rstd;
   const Tensor out = ops::attention(qkv, context.heads, context.causal, tape ? &lse : nullptr);
   const Tensor normed = ops::linear_residual_rms_norm(out, o_proj.weight, h.value(), eps, tape ? &rstd : nullptr);
@@ -17,8 +17,7 @@ Variable attention_block(const Variable& h, Parameter& qkv_proj, Parameter& o_pr
     Tensor ds = ops::rms_norm_backward(y.gradient()->take(), y.value(), rstd, false);
     if (o_proj.trained()) ops::linear_backward_weight(ds, out, o_proj.gradient);
     const Tensor dout = ops::linear_backward_input(ds, o_proj.weight);
-    Tensor dqkv = ops::attention_backward(dout, qkv, out, lse, context.heads, context.causal);
-    if (context.rope) ops::rope(dqkv, *context.rope, context.heads, nullptr, true);
+    const Tensor dqkv = ops::attention_backward(dout, qkv, out, lse, context.heads, context.causal, context.rope);
     if (qkv_proj.trained()) ops::linear_backward_weight(dqkv, h.value(), qkv_proj.gradient);
     if (!h.requires_gradient()) return;
     ops::linear_backward_input_into(dqkv, qkv_proj.weight, ds);

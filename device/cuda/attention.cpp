@@ -16,13 +16,27 @@ void attention(const Tensor& qkv, int heads, bool causal, Tensor& out, Tensor* l
     attention_simple(shape, qkv, out, lse);
 }
 
+Served backward(const AttentionShape& shape, const Tensor& dout, const Tensor& qkv, const Tensor& out,
+                const Tensor& lse, Tensor& dqkv) {
+  for (const auto kernel : {attention_backward_sm90, attention_backward_flash})
+    if (const Served served = kernel(shape, dout, qkv, out, lse, dqkv); served != Served::no) return served;
+  attention_backward_simple(shape, dout, qkv, out, lse, dqkv);
+  return Served::yes;
+}
+
 void attention_backward(const Tensor& dout, const Tensor& qkv, const Tensor& out, const Tensor& lse, int heads,
                         bool causal, Tensor& dqkv) {
+  if (qkv.elements() > 0) backward(attention_shape(qkv, heads, causal), dout, qkv, out, lse, dqkv);
+}
+
+void attention_rope_backward(const Tensor& dout, const Tensor& qkv, const Tensor& out, const Tensor& lse,
+                             const Tensor& cos, const Tensor& sin, int heads, bool causal, Tensor& dqkv) {
   if (qkv.elements() == 0) return;
-  const AttentionShape shape = attention_shape(qkv, heads, causal);
-  if (!attention_backward_sm90(shape, dout, qkv, out, lse, dqkv) &&
-      !attention_backward_flash(shape, dout, qkv, out, lse, dqkv))
-    attention_backward_simple(shape, dout, qkv, out, lse, dqkv);
+  AttentionShape shape = attention_shape(qkv, heads, causal);
+  shape.cos = static_cast<const float*>(cos.address());
+  shape.sin = static_cast<const float*>(sin.address());
+  if (backward(shape, dout, qkv, out, lse, dqkv) != Served::rotated)
+    kernels::rope(dqkv, cos, sin, nullptr, heads, true);
 }
 
 const char* narrow_enough(const Tensor& qkv, int heads) {
@@ -36,6 +50,10 @@ const char* serves_backward(const Tensor&, const Tensor& qkv, const Tensor&, con
                             const bool&, const Tensor&) {
   return narrow_enough(qkv, heads);
 }
+const char* serves_rope_backward(const Tensor&, const Tensor& qkv, const Tensor&, const Tensor&, const Tensor&,
+                                 const Tensor&, const int& heads, const bool&, const Tensor&) {
+  return narrow_enough(qkv, heads);
+}
 
 }  // namespace
 
@@ -47,6 +65,8 @@ AttentionShape attention_shape(const Tensor& qkv, int heads, bool causal) {
 void register_attention() {
   kernels::attention.set(DeviceKind::cuda, attention, serves, "head_dim up to 256");
   kernels::attention_backward.set(DeviceKind::cuda, attention_backward, serves_backward, "head_dim up to 256");
+  kernels::attention_rope_backward.set(DeviceKind::cuda, attention_rope_backward, serves_rope_backward,
+                                       "head_dim up to 256");
 }
 
 }  // namespace trm::cuda

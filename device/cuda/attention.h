@@ -12,8 +12,12 @@ struct AttentionShape {
   int heads, head_dim;
   bool causal;
   float scale;  // 1/√head_dim
+  const float *cos = nullptr,
+              *sin = nullptr;  // [N or more, head_dim / 2]: the backward rotates dq and dk back where given
 };
 AttentionShape attention_shape(const Tensor& qkv, int heads, bool causal);
+
+enum class Served { no, yes, rotated };  // rotated: where shape.cos is given, dq and dk are rotated back
 
 // Any head_dim up to widest_head, both dtypes: the simple versions.
 void attention_simple(const AttentionShape& shape, const Tensor& qkv, Tensor& out, Tensor* lse);
@@ -22,10 +26,10 @@ void attention_backward_simple(const AttentionShape& shape, const Tensor& dout, 
 
 // bfloat16, head_dim 32 or 64. False where they do not serve. On Hopper for long sequences, then for all.
 bool attention_sm90(const AttentionShape& shape, const Tensor& qkv, Tensor& out, Tensor* lse);
-bool attention_backward_sm90(const AttentionShape& shape, const Tensor& dout, const Tensor& qkv, const Tensor& out,
-                             const Tensor& lse, Tensor& dqkv);
+Served attention_backward_sm90(const AttentionShape& shape, const Tensor& dout, const Tensor& qkv, const Tensor& out,
+                               const Tensor& lse, Tensor& dqkv);
 bool attention_flash(const AttentionShape& shape, const Tensor& qkv, Tensor& out, Tensor* lse);
-bool attention_backward_flash(const AttentionShape& shape, const Tensor& dout, const Tensor& qkv, const Tensor& out,
-                              const Tensor& lse, Tensor& dqkv);
+Served attention_backward_flash(const AttentionShape& shape, const Tensor& dout, const Tensor& qkv, const Tensor& out,
+                                const Tensor& lse, Tensor& dqkv);
 
 }  // namespace trm::cuda

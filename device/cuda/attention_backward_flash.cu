@@ -178,10 +178,11 @@ void run(Context& context, const AttentionShape& shape, const Pointers& p) {
 
 }  // namespace
 
-bool attention_backward_flash(const AttentionShape& shape, const Tensor& dout, const Tensor& qkv, const Tensor& out,
-                              const Tensor& lse, Tensor& dqkv) {
-  if (qkv.dtype() != DType::bfloat16 || (shape.head_dim != 32 && shape.head_dim != 64) || shape.B > 65535) return false;
-  if (!aligned16(dout) || !aligned16(qkv) || !aligned16(out) || !aligned16(dqkv)) return false;
+Served attention_backward_flash(const AttentionShape& shape, const Tensor& dout, const Tensor& qkv, const Tensor& out,
+                                const Tensor& lse, Tensor& dqkv) {
+  if (qkv.dtype() != DType::bfloat16 || (shape.head_dim != 32 && shape.head_dim != 64) || shape.B > 65535)
+    return Served::no;
+  if (!aligned16(dout) || !aligned16(qkv) || !aligned16(out) || !aligned16(dqkv)) return Served::no;
   Context& context = context_of(qkv);
   const Tensor delta = Tensor::empty({shape.B, shape.heads, shape.N}, DType::float32, qkv.device());
   const Pointers p{elements<__nv_bfloat16>(dout), elements<__nv_bfloat16>(qkv), elements<__nv_bfloat16>(out),
@@ -190,7 +191,7 @@ bool attention_backward_flash(const AttentionShape& shape, const Tensor& dout, c
     run<64>(context, shape, p);
   else
     run<32>(context, shape, p);
-  return true;
+  return Served::yes;
 }
 
 }  // namespace trm::cuda

@@ -296,21 +296,21 @@ void run(Context& context, const AttentionShape& shape, const Tensor& dout, cons
 
 }  // namespace
 
-bool attention_backward_sm90(const AttentionShape& shape, const Tensor& dout, const Tensor& qkv, const Tensor& out,
-                             const Tensor& lse, Tensor& dqkv) {
+Served attention_backward_sm90(const AttentionShape& shape, const Tensor& dout, const Tensor& qkv, const Tensor& out,
+                               const Tensor& lse, Tensor& dqkv) {
   Context& context = context_of(qkv);
   const int64_t inner = shape.heads * shape.head_dim;
-  if (!context.hopper() || qkv.dtype() != DType::bfloat16 || shape.N < shortest || shape.B > 65535) return false;
+  if (!context.hopper() || qkv.dtype() != DType::bfloat16 || shape.N < shortest || shape.B > 65535) return Served::no;
   if (!mappable(qkv.address(), inner) || !mappable(dout.address(), inner) || !mappable(out.address(), inner) ||
       !mappable(dqkv.address(), inner))
-    return false;
+    return Served::no;
   if (shape.head_dim == 64)
     run<64>(context, shape, dout, qkv, out, lse, dqkv);
   else if (shape.head_dim == 32)
     run<32>(context, shape, dout, qkv, out, lse, dqkv);
   else
-    return false;
-  return true;
+    return Served::no;
+  return Served::yes;
 }
 
 }  // namespace trm::cuda

@@ -14,6 +14,13 @@ void check_qkv(const char* op, const Tensor& qkv, int heads, int rank) {
                  "the last axis of qkv must be 3 · " + std::to_string(heads) + " heads · head_dim, got " + describe(qkv));
 }
 
+void check_tables(const char* op, const RopeTables& tables, const Tensor& qkv, int heads) {
+  check::require(op, tables.cos.rank() == 2 && tables.cos.size(1) * 6 * heads == qkv.size(-1) && tables.cos.size(0) >= qkv.size(-2),
+                 "tables " + describe(tables.cos) + " do not cover qkv " + describe(qkv));
+  check::shape(op, "cos", tables.cos, DType::float32, tables.cos.shape());
+  check::shape(op, "sin", tables.sin, DType::float32, tables.cos.shape());
+}
+
 }  // namespace
 
 RopeTables make_rope_tables(int64_t positions, int head_dim, double theta, Device device) {
@@ -34,12 +41,30 @@ RopeTables make_rope_tables(int64_t positions, int head_dim, double theta, Devic
 
 void rope(Tensor& qkv, const RopeTables& tables, int heads, const Tensor* offset, bool inverse) {
   check_qkv("rope", qkv, heads, qkv.rank() == 2 ? 2 : 3);
-  const int64_t head_dim = qkv.size(-1) / (3 * heads), positions = qkv.size(-2);
-  check::require("rope", tables.cos.rank() == 2 && tables.cos.size(1) * 2 == head_dim && tables.cos.size(0) >= positions,
-                 "tables " + describe(tables.cos) + " do not cover qkv " + describe(qkv));
+  check_tables("rope", tables, qkv, heads);
   if (offset) check::shape("rope", "offset", *offset, DType::int32, {1});
   Tensor batched = qkv.rank() == 3 ? qkv : qkv.reshape({1, qkv.size(0), qkv.size(1)});
   kernels::rope(batched, tables.cos, tables.sin, offset, heads, inverse);
+}
+
+Tensor linear_rope(const Tensor& x, const Weight& w, const RopeTables& tables, int heads) {
+  const char* op = "linear_rope";
+  check::activation(op, "x", x, 3);
+  check::activation(op, "w", w.value, 2);
+  check::same_dtype(op, x, w.value);
+  check::require(op, !w.token && x.size(2) == w.in(), "x " + describe(x) + " does not fit the weight " + describe(w.value));
+  check::require(op, heads > 0 && w.out() % (3 * heads) == 0, "the weight must have 3 · " + std::to_string(heads) + " heads · head_dim rows, got " + describe(w.value));
+  Tensor qkv = Tensor::empty({x.size(0), x.size(1), w.out()}, x.dtype(), x.device());
+  check_tables(op, tables, qkv, heads);
+  const auto& fused = kernels::linear_rope;
+  if (!fused.why_not(x.device().kind, x, w, tables.cos, tables.sin, heads, qkv)) {
+    fused(x, w, tables.cos, tables.sin, heads, qkv);
+    return qkv;
+  }
+  Tensor rows = check::as_matrix(qkv);
+  kernels::linear(check::as_matrix(x), w, rows);
+  rope(qkv, tables, heads);
+  return qkv;
 }
 
 Tensor attention(const Tensor& qkv, int heads, bool causal, Tensor* lse) {
@@ -50,14 +75,23 @@ Tensor attention(const Tensor& qkv, int heads, bool causal, Tensor* lse) {
   return out;
 }
 
-Tensor attention_backward(const Tensor& dout, const Tensor& qkv, const Tensor& out, const Tensor& lse, int heads, bool causal) {
+Tensor attention_backward(const Tensor& dout, const Tensor& qkv, const Tensor& out, const Tensor& lse, int heads, bool causal, const RopeTables* tables) {
   check_qkv("attention_backward", qkv, heads, 3);
   const Shape expected{qkv.size(0), qkv.size(1), qkv.size(2) / 3};
   check::shape("attention_backward", "dout", dout, qkv.dtype(), expected);
   check::shape("attention_backward", "out", out, qkv.dtype(), expected);
   check::shape("attention_backward", "lse", lse, DType::float32, {qkv.size(0), heads, qkv.size(1)});
   Tensor dqkv = Tensor::empty(qkv.shape(), qkv.dtype(), qkv.device());
+  if (tables) {
+    check_tables("attention_backward", *tables, qkv, heads);
+    const auto& fused = kernels::attention_rope_backward;
+    if (!fused.why_not(qkv.device().kind, dout, qkv, out, lse, tables->cos, tables->sin, heads, causal, dqkv)) {
+      fused(dout, qkv, out, lse, tables->cos, tables->sin, heads, causal, dqkv);
+      return dqkv;
+    }
+  }
   kernels::attention_backward(dout, qkv, out, lse, heads, causal, dqkv);
+  if (tables) rope(dqkv, *tables, heads, nullptr, true);
   return dqkv;
 }
 

@@ -67,12 +67,27 @@ Reference reference(const Sizes& s, const std::vector<double>& qkv, const std::v
   return r;
 }
 
+/// Rotates queries and keys of qkv [rows, 3·heads·head_dim] by their position, row % N (+ start), times `direction`.
+void rotate(std::vector<double>& qkv, int64_t N, int64_t heads, int64_t head_dim, int64_t start, double direction) {
+  const int64_t width = 3 * heads * head_dim, half = head_dim / 2;
+  for (int64_t row = 0; row < static_cast<int64_t>(qkv.size()) / width; ++row)
+    for (int64_t h = 0; h < 2 * heads; ++h)
+      for (int64_t i = 0; i < half; ++i) {
+        const double angle = direction * static_cast<double>(start + row % N) *
+                             std::pow(10000.0, -2.0 * static_cast<double>(i) / static_cast<double>(head_dim));
+        double &x = qkv[row * width + h * head_dim + i], &y = qkv[row * width + h * head_dim + i + half];
+        const double turned = x * std::cos(angle) - y * std::sin(angle);
+        y = y * std::cos(angle) + x * std::sin(angle);
+        x = turned;
+      }
+}
+
 class Attention : public OpTest {
  protected:
   void check(const Sizes& s, float spread = 1) {
     SCOPED_TRACE(name(s));
     const auto qkv = random(s.elements(), 1, spread), dout = random(s.B * s.N * s.inner(), 2);
-    const Reference expected = reference(s, widen(qkv), widen(dout));
+    Reference expected = reference(s, widen(qkv), widen(dout));
     const Tensor x = tensor(qkv, s.qkv()), g = tensor(dout, s.out());
     Tensor out = poisoned(s.out(), dtype(), device()), lse = poisoned({s.B, s.heads, s.N}, DType::float32, device());
     kernels::attention(x, s.heads, s.causal, out, &lse);
@@ -85,6 +100,15 @@ class Attention : public OpTest {
     EXPECT_EQ(ops::attention(x, s.heads, s.causal, nullptr).to_vector<float>(), out.to_vector<float>())
         << "with and without lse";
     EXPECT_EQ(ops::attention_backward(g, x, out, lse, s.heads, s.causal).to_vector<float>(), dqkv.to_vector<float>())
+        << "a second call";
+    if (s.head_dim % 2 != 0) return;
+    const auto tables = ops::make_rope_tables(s.N + 3, static_cast<int>(s.head_dim), 10000.0, device());
+    rotate(expected.dqkv, s.N, s.heads, s.head_dim, 0, -1);
+    const Tensor rotated = ops::attention_backward(g, x, out, lse, s.heads, s.causal, &tables);
+    EXPECT_LT(relative_error(rotated, expected.dqkv), tolerance() * (dtype() == DType::float32 ? 3 : 1))
+        << "rotated back";
+    EXPECT_EQ(ops::attention_backward(g, x, out, lse, s.heads, s.causal, &tables).to_vector<float>(),
+              rotated.to_vector<float>())
         << "a second call";
   }
 };
@@ -106,6 +130,22 @@ TEST_P(Attention, MatchesFloat64AtTheSizesOfTheModels) {
   check({2, 97, 8, 64, false});
   check({1, 300, 2, 32, true});
   check({1, 916, 1, 64, false});
+}
+
+TEST_P(Attention, MatchesFloat64AroundTheTilesOfShortSequences) {
+  for (const bool causal : {false, true}) {
+    check({3, 1, 2, 64, causal});
+    check({2, 16, 5, 32, causal});
+    check({3, 63, 3, 64, causal});
+    check({2, 64, 2, 32, causal});
+    check({2, 65, 3, 64, causal});
+    check({5, 80, 2, 64, causal});
+    check({2, 97, 3, 32, causal});
+    check({2, 112, 2, 64, causal});
+    check({2, 113, 2, 32, causal});
+    check({3, 128, 2, 64, causal});
+    check({2, 128, 3, 32, causal});
+  }
 }
 
 TEST_P(Attention, MatchesFloat64AroundTheTilesOfLongSequences) {
@@ -146,19 +186,11 @@ class Rope : public OpTest {};
 TEST_P(Rope, RotatesQueriesAndKeysByPosition) {
   for (const auto& [N, heads, head_dim, start] :
        {std::tuple{5, 3, 6, 0}, {97, 2, 64, 0}, {1, 12, 32, 200}, {7, 1, 2, 3}}) {
-    const int64_t B = 2, inner = heads * head_dim, half = head_dim / 2;
+    const int64_t B = 2, inner = heads * head_dim;
     const auto tables = ops::make_rope_tables(256, head_dim, 10000.0, device());
     const auto qkv = random(B * N * 3 * inner, 1);
     std::vector<double> expected = widen(qkv);
-    for (int64_t row = 0; row < B * N; ++row)
-      for (int64_t h = 0; h < 2 * heads; ++h)
-        for (int64_t i = 0; i < half; ++i) {
-          const double angle =
-              static_cast<double>(start + row % N) * std::pow(10000.0, -2.0 * static_cast<double>(i) / head_dim);
-          const int64_t at = row * 3 * inner + h * head_dim + i;
-          expected[at] = qkv[at] * std::cos(angle) - qkv[at + half] * std::sin(angle);
-          expected[at + half] = qkv[at + half] * std::cos(angle) + qkv[at] * std::sin(angle);
-        }
+    rotate(expected, N, heads, head_dim, start, 1);
     const Tensor offset = Tensor::from(std::vector<int32_t>{start}, {1}, device());
     Tensor x = tensor(qkv, {B, N, 3 * inner});
     ops::rope(x, tables, heads, start ? &offset : nullptr);
@@ -172,10 +204,48 @@ TEST_P(Rope, RotatesQueriesAndKeysByPosition) {
   }
 }
 
+// The product rounds before the rotation on some devices, not on others. Odd rows and widths, rows that do not fill
+// tiles, the models' sizes.
+TEST_P(Rope, InTheEpilogueOfTheProduct) {
+  for (const auto& [B, N, heads, head_dim, K] : {std::tuple{1, 1, 1, 2, 3},
+                                                 {3, 5, 2, 6, 17},
+                                                 {2, 97, 8, 64, 512},
+                                                 {5, 77, 4, 64, 128},
+                                                 {3, 43, 12, 32, 384},
+                                                 {1, 130, 2, 32, 40},
+                                                 {2, 200, 1, 64, 72},
+                                                 {1, 260, 3, 48, 64},
+                                                 {1, 9, 5, 128, 64}}) {
+    const int64_t inner = heads * head_dim;
+    SCOPED_TRACE(std::to_string(B) + " x " + std::to_string(N) + " x " + std::to_string(K) + ", " +
+                 std::to_string(heads) + " heads of " + std::to_string(head_dim));
+    const auto tables = ops::make_rope_tables(N + 2, head_dim, 10000.0, device());
+    const auto x = random(B * N * K, 1), w = random(3 * inner * K, 2, 1 / std::sqrt(static_cast<float>(K)));
+    std::vector<double> expected(B * N * 3 * inner, 0.0);
+    for (int64_t row = 0; row < B * N; ++row)
+      for (int64_t o = 0; o < 3 * inner; ++o)
+        for (int64_t k = 0; k < K; ++k)
+          expected[row * 3 * inner + o] += static_cast<double>(x[row * K + k]) * w[o * K + k];
+    rotate(expected, N, heads, head_dim, 0, 1);
+    for (const bool packed : {true, false}) {
+      const Weight weight = packed ? this->weight(w, 3 * inner, K) : ops::make_weight(tensor(w, {3 * inner, K}));
+      const Tensor qkv = ops::linear_rope(tensor(x, {B, N, K}), weight, tables, heads);
+      EXPECT_LT(relative_error(qkv, expected), tolerance() * (dtype() == DType::float32 ? 3 : 1));
+      EXPECT_EQ(ops::linear_rope(tensor(x, {B, N, K}), weight, tables, heads).to_vector<float>(),
+                qkv.to_vector<float>())
+          << "a second call";
+    }
+  }
+}
+
 TEST_P(Rope, TablesThatAreTooShortAreRefused) {
   const auto tables = ops::make_rope_tables(3, 4, 10000.0, device());
   Tensor x = tensor(random(4 * 12, 1), {1, 4, 12});
   EXPECT_THROW(ops::rope(x, tables, 1), DeviceError);
+  EXPECT_THROW(ops::linear_rope(tensor(random(4 * 8, 1), {1, 4, 8}), weight(random(12 * 8, 2), 12, 8), tables, 1),
+               DeviceError);
+  EXPECT_THROW(ops::linear_rope(tensor(random(3 * 7, 1), {1, 3, 7}), weight(random(12 * 8, 2), 12, 8), tables, 1),
+               DeviceError);
   EXPECT_THROW(ops::make_rope_tables(3, 5, 10000.0, device()), DeviceError);
 }
 
