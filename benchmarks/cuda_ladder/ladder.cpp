@@ -217,6 +217,30 @@ void token(int64_t B, int64_t N, int64_t D, int64_t I) {
   token_training(x, dy, up, down);
 }
 
+/// RoPE as a pass of its own and in the epilogues of the qkv product and of attention's backward.
+void rope_in_epilogues(const Tensor& qkv, const Tensor& dout, const Tensor& out, const Tensor& lse, int heads,
+                       bool causal, const std::string& at) {
+  const int64_t B = qkv.size(0), N = qkv.size(1), inner = out.size(2), D = inner;
+  const auto tables = ops::make_rope_tables(N, static_cast<int>(inner / heads), 10000, cuda);
+  Tensor turned = Tensor::empty(qkv.shape(), qkv.dtype(), cuda);
+  turned.copy_from(qkv);
+  rung("rope" + at, 0, 8.0 * static_cast<double>(out.elements()), [&] { ops::rope(turned, tables, heads); });
+  const Weight w = random_weight(3 * inner, D, 22, false, true);
+  const Tensor x = random_tensor({B, N, D}, DType::bfloat16, 23);
+  const double flops = 6.0 * static_cast<double>(B * N * inner * D);
+  Tensor simple = ops::linear(x, w);
+  ops::rope(simple, tables, heads);
+  compare("qkv product and rope" + at, ops::linear_rope(x, w, tables, heads), simple);
+  rung("qkv product" + at, flops, 0, [&] { ops::linear(x, w); });
+  rung("qkv product and rope fused" + at, flops, 0, [&] { ops::linear_rope(x, w, tables, heads); });
+  simple = ops::attention_backward(dout, qkv, out, lse, heads, causal);
+  ops::rope(simple, tables, heads, nullptr, true);
+  compare("attention backward and rope" + at, ops::attention_backward(dout, qkv, out, lse, heads, causal, &tables),
+          simple);
+  rung("attention backward and rope fused" + at, 0, 16.0 * static_cast<double>(out.elements()),
+       [&] { ops::attention_backward(dout, qkv, out, lse, heads, causal, &tables); });
+}
+
 void attention(int64_t B, int64_t N, int heads, int64_t head_dim, bool causal, const std::string& at) {
   const int64_t inner = heads * head_dim;
   const Tensor qkv = random_tensor({B, N, 3 * inner}, DType::bfloat16, 20),
@@ -239,13 +263,7 @@ void attention(int64_t B, int64_t N, int heads, int64_t head_dim, bool causal, c
   rung("attention" + at, 2 * product, element * 4, [&] { ops::attention(qkv, heads, causal, nullptr); });
   rung("attention backward" + at, 5 * product, element * 8,
        [&] { ops::attention_backward(dout, qkv, out, lse, heads, causal); });
-  const auto tables = ops::make_rope_tables(N, static_cast<int>(head_dim), 10000, cuda);
-  Tensor turned = qkv;
-  rung("rope" + at, 0, element * 4, [&] { ops::rope(turned, tables, heads); });
-  const Weight w = random_weight(3 * inner, 512, 22, false, true);
-  const Tensor x = random_tensor({B * N, 512}, DType::bfloat16, 23);
-  rung("qkv product" + at, 2.0 * static_cast<double>(B * N) * 3 * static_cast<double>(inner) * 512, 0,
-       [&] { ops::linear(x, w); });
+  rope_in_epilogues(qkv, dout, out, lse, heads, causal, at);
 }
 
 void head_loss(int64_t B, int64_t S, int64_t D, int64_t V, LossKind kind, const std::string& at) {
