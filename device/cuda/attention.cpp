@@ -12,13 +12,14 @@ namespace {
 void attention(const Tensor& qkv, int heads, bool causal, Tensor& out, Tensor* lse) {
   if (qkv.elements() == 0) return;
   const AttentionShape shape = attention_shape(qkv, heads, causal);
-  if (!attention_sm90(shape, qkv, out, lse) && !attention_flash(shape, qkv, out, lse))
+  if (!attention_short_sm90(shape, qkv, out, lse) && !attention_sm90(shape, qkv, out, lse) &&
+      !attention_flash(shape, qkv, out, lse))
     attention_simple(shape, qkv, out, lse);
 }
 
 Served backward(const AttentionShape& shape, const Tensor& dout, const Tensor& qkv, const Tensor& out,
                 const Tensor& lse, Tensor& dqkv) {
-  for (const auto kernel : {attention_backward_sm90, attention_backward_flash})
+  for (const auto kernel : {attention_backward_short_sm90, attention_backward_sm90, attention_backward_flash})
     if (const Served served = kernel(shape, dout, qkv, out, lse, dqkv); served != Served::no) return served;
   attention_backward_simple(shape, dout, qkv, out, lse, dqkv);
   return Served::yes;

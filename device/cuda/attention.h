@@ -12,8 +12,8 @@ struct AttentionShape {
   int heads, head_dim;
   bool causal;
   float scale;  // 1/√head_dim
-  const float *cos = nullptr,
-              *sin = nullptr;  // [N or more, head_dim / 2]: the backward rotates dq and dk back where given
+  // [N or more, head_dim / 2]: the backward may rotate dq and dk back where given (Served)
+  const float *cos = nullptr, *sin = nullptr;
 };
 AttentionShape attention_shape(const Tensor& qkv, int heads, bool causal);
 
@@ -24,7 +24,11 @@ void attention_simple(const AttentionShape& shape, const Tensor& qkv, Tensor& ou
 void attention_backward_simple(const AttentionShape& shape, const Tensor& dout, const Tensor& qkv, const Tensor& out,
                                const Tensor& lse, Tensor& dqkv);
 
-// bfloat16, head_dim 32 or 64. False where they do not serve. On Hopper for long sequences, then for all.
+// bfloat16, head_dim 32 or 64. False or `no` where they do not serve. On Hopper for up to 128
+// positions, on Hopper for longer sequences, then for all.
+bool attention_short_sm90(const AttentionShape& shape, const Tensor& qkv, Tensor& out, Tensor* lse);
+Served attention_backward_short_sm90(const AttentionShape& shape, const Tensor& dout, const Tensor& qkv,
+                                     const Tensor& out, const Tensor& lse, Tensor& dqkv);
 bool attention_sm90(const AttentionShape& shape, const Tensor& qkv, Tensor& out, Tensor* lse);
 Served attention_backward_sm90(const AttentionShape& shape, const Tensor& dout, const Tensor& qkv, const Tensor& out,
                                const Tensor& lse, Tensor& dqkv);
