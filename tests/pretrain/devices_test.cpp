@@ -1,4 +1,5 @@
 // What the programs do alike, and differently, on the devices of this machine. Accelerators that are CPUs count where TRM_TEST_ACCELERATOR is set.
+#include "device/backend.h"
 #include "device/selection.h"
 #include "runtime/checkpoint_state.h"
 #include "tests/model/first_logits.h"
@@ -46,6 +47,40 @@ TEST_F(Devices, ACheckpointOfOneGivesEqualLogitsOnTheOthers) {
         EXPECT_LT(relative_error(logits, there), 1e-4) << model << " trained on " << trained_on << ", loaded on " << device;
       }
     }
+}
+
+// cfg_chat in its own size, and a puzzle model like Sudoku's, in float32.
+TEST_F(Devices, LearnAlike) {
+  if (names().size() < 2) GTEST_SKIP() << "there is only the cpu";
+  make_chat(96);
+  make_puzzles();
+  const Arguments full{"--config-path", (source_dir() / "config").string(), "-cn", "cfg_chat", "data_paths=[chat]", "gradient_accumulation_steps=1",
+                       "lr_warmup_steps=4", "eval_interval=100", "epochs=100", "arch.forward_dtype=float32"};
+  const std::map<std::string, Arguments> models{{"chat", full}, {"puzzles", puzzles() + Arguments{"arch.forward_dtype=float32"}}};
+  for (const auto& [model, arguments] : models) {
+    std::vector<double> expected;
+    for (const std::string& device : names()) {
+      const std::string folder = model + "-" + device;
+      const Result result = run(arguments + on(device) + Arguments{"max_steps=20", "log_interval=1", "checkpoint_path=" + folder});
+      ASSERT_EQ(result.status, 0) << result.output;
+      std::vector<double> losses;
+      for (const auto& line : metrics(folder))
+        if (line.contains("train/lm_loss")) losses.push_back(line.at("train/lm_loss"));
+      ASSERT_EQ(losses.size(), 20u) << result.output;
+      if (expected.empty()) expected = losses;
+      EXPECT_LT(losses.back(), losses.front()) << model << " on " << device;
+      for (size_t i = 0; i < losses.size(); ++i) EXPECT_NEAR(losses[i], expected[i], 1e-3) << model << " on " << device << ", step " << i + 1;
+    }
+  }
+}
+
+TEST_F(Devices, AWorkGroupThatIsTooSmallIsNamed) {
+  std::string why_not;
+  const auto there = platform_of(DeviceKind::accelerator).devices(why_not);
+  if (there.empty() || there[0].driver.find("PoCL") == std::string::npos) GTEST_SKIP() << "only PoCL's can be made smaller";
+  make_chat();
+  expect_error(chat() + on("accelerator"), {"product needs work-groups of 16 items", there[0].name, "allows it 4"},
+               {"POCL_MAX_WORK_GROUP_SIZE=4", "TRM_ACCELERATOR_KERNELS=tiles", "TRM_CLBLAST=0"});
 }
 
 class AcceleratorProgram : public Devices {
