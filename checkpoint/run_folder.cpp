@@ -94,15 +94,20 @@ void write_best(const fs::path& folder, const Best& best) {
 }
 
 std::optional<Best> read_best(const fs::path& folder) {
-  std::ifstream stream(best_file(folder));
-  if (!stream) return std::nullopt;
+  const fs::path path = best_file(folder);
+  std::error_code ignored;
+  if (!fs::exists(path, ignored)) return std::nullopt;
   try {
-    const auto json = nlohmann::json::parse(stream);
+    std::ifstream stream(path);
+    const std::string text{std::istreambuf_iterator<char>(stream), {}};
+    const auto json = nlohmann::json::parse(text);
     const auto& value = json.at("value");
     return Best{json.at("step").get<int64_t>(), json.at("metric").get<std::string>(),
                 value.is_null() ? std::numeric_limits<double>::quiet_NaN() : value.get<double>()};
-  } catch (const nlohmann::json::exception& error) {
-    throw Error("cannot read '" + best_file(folder).string() + "': " + error.what());
+  } catch (const std::exception&) {
+    throw Error("'" + path.string() +
+                "', which says what checkpoint of the run is best, cannot be read or is damaged: name a checkpoint "
+                "file, or remove it (then the newest one is taken)");
   }
 }
 

@@ -45,6 +45,8 @@ void ModelConfig::validate() const {
           "arch.pos_encodings rope needs an even head size, got hidden_size / num_heads = " + std::to_string(head_dim()));
   require(puzzle_emb_ndim <= prefix() * hidden_size,
           "arch.puzzle_emb_ndim " + std::to_string(puzzle_emb_ndim) + " does not fit puzzle_emb_len · hidden_size = " + std::to_string(prefix() * hidden_size));
+  require(!mlp_t || swiglu_width(expansion, prefix() + seq_len) > 0,
+          "arch.expansion " + std::to_string(expansion) + " leaves mlp_t no features to mix positions with");
   const bool high = variant == Variant::hrm || variant == Variant::transformers_baseline;
   require(high ? H_layers > 0 : L_layers > 0, high ? "arch.H_layers must be at least 1" + got(H_layers) : "arch.L_layers must be at least 1" + got(L_layers));
   require(variant != Variant::hrm || L_layers > 0, "arch.L_layers must be at least 1" + got(L_layers));

@@ -46,7 +46,8 @@ void write(const Node& node, std::string& out) {
       out += '[';
       for (std::size_t i = 0; i < node.items.size(); ++i) {
         if (i) out += ", ";
-        write(node.items[i], out);
+        const bool empty = node.items[i].kind == Node::Kind::scalar && node.items[i].text.empty();
+        empty ? void(out += "''") : write(node.items[i], out);
       }
       out += ']';
       break;

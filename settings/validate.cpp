@@ -1,5 +1,7 @@
 #include "settings/validate.h"
 
+#include <cmath>
+
 #include "settings/error.h"
 #include "settings/keys.h"
 
@@ -39,6 +41,15 @@ void check_layers(const ArchSettings& arch) {
                         ", takes at most 6 for trm_hier6, which has six features z_L and sets one a cycle");
 }
 
+/// The width before it is rounded up must be one at least.
+void check_expansion(const ArchSettings& arch) {
+  const double width = std::nearbyint(arch.expansion * arch.hidden_size * 2 / 3);
+  if (width < 1 || width > 1 << 20)
+    throw SettingsError("arch.expansion: gives the SwiGLU a width of expansion * hidden_size * 2/3 = " +
+                        number(static_cast<std::int64_t>(width)) + ", takes one from 1 to " + number(1 << 20) +
+                        " (arch.hidden_size " + number(arch.hidden_size) + ")");
+}
+
 void check_puzzle_row(const Settings& settings) {
   const ArchSettings& arch = settings.arch;
   const std::int64_t room = std::int64_t{arch.puzzle_emb_len} * arch.hidden_size;
@@ -62,6 +73,7 @@ void validate(const Settings& settings) {
         throw SettingsError(wrong_value(key, value));
   check_mixer(settings.arch);
   check_layers(settings.arch);
+  check_expansion(settings.arch);
   check_puzzle_row(settings);
 }
 

@@ -79,7 +79,11 @@ TEST(RunFolder, TheBestIsRemembered) {
   for (const char* bad : {"", "{", "[]", R"({"step": "x", "metric": "m", "value": 1})"}) {
     write_bytes(folder / "best.json", bad);
     EXPECT_SAYS(error_of([&] { read_best(folder.path); }), "best.json");
+    EXPECT_SAYS(error_of([&] { read_best(folder.path); }), "remove it");
   }
+  std::filesystem::remove(folder / "best.json");
+  std::filesystem::create_directories(folder / "best.json");
+  EXPECT_SAYS(error_of([&] { read_best(folder.path); }), "best.json");
 }
 
 TEST(RunFolder, FindsWhatTheUserMeans) {

@@ -31,7 +31,7 @@ TEST_F(Errors, EveryMessageNamesKeyValueAndExpectation) {
       {"epochs=99999999999", {"epochs", "'99999999999'", "too large"}},
       {"global_batch_size=0", {"global_batch_size", "'0'", "at least 1"}},
       {"gradient_accumulation_steps=0", {"gradient_accumulation_steps", "'0'", "at least 1"}},
-      {"arch.halt_max_steps=0", {"arch.halt_max_steps", "'0'", "at least 1"}},
+      {"arch.halt_max_steps=0", {"arch.halt_max_steps", "'0'", "from 1 to 10000"}},
       {"arch.halt_exploration_prob=1.5", {"arch.halt_exploration_prob", "'1.5'", "from 0 to 1"}},
       {"lr=-1e-3", {"lr", "'-1e-3'", "a number of at least 0"}},
       {"lr=nan", {"lr", "'nan'", "a number"}},
