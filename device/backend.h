@@ -42,6 +42,10 @@ class Backend {
   virtual void copy_from_host(const Tensor& to, const void* from) = 0;
   /// Waits for earlier work and for the copy.
   virtual void copy_to_host(void* to, const Tensor& from) = 0;
+  /// The same without waiting where the device can: enqueued in call order, and part of a graph that is being captured. The host memory is allocate_host's and
+  /// stays as it is until that work is done.
+  virtual void enqueue_from_host(const Tensor& to, const void* from) { copy_from_host(to, from); }
+  virtual void enqueue_to_host(void* to, const Tensor& from) { copy_to_host(to, from); }
   virtual void copy_within(const Tensor& to, const Tensor& from) = 0;
   virtual void fill_zero(const Tensor& tensor) = 0;
   /// Waits until all enqueued work is done; reports failures of earlier asynchronous work.

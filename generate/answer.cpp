@@ -24,13 +24,13 @@ Answerer::Answerer(std::unique_ptr<Decoder> decoder, const Tokenizer& tokenizer,
 
 bool Answerer::ends(int32_t token) const { return std::ranges::find(ends_, token) != ends_.end(); }
 
-std::vector<float> Answerer::feed(std::span<const int32_t> tokens) {
-  std::vector<float> logits = decoder_->feed(tokens);
+std::span<const float> Answerer::feed(std::span<const int32_t> tokens) {
+  const std::span<const float> logits = decoder_->feed(tokens);
   fed_.insert(fed_.end(), tokens.begin(), tokens.end());
   return logits;
 }
 
-std::vector<float> Answerer::feed_prompt(std::span<const int32_t> prompt) {
+std::span<const float> Answerer::feed_prompt(std::span<const int32_t> prompt) {
   const bool continues = fed_.size() < prompt.size() && std::equal(fed_.begin(), fed_.end(), prompt.begin());
   if (!continues) {
     decoder_->reset();
@@ -59,7 +59,7 @@ Answer Answerer::answer(std::span<const int32_t> prompt, const Write& write) {
     write(text);
   };
   auto start = std::chrono::steady_clock::now();
-  std::vector<float> logits = feed_prompt(prompt);
+  std::span<const float> logits = feed_prompt(prompt);
   answer.prompt_seconds = seconds_since(start);
   start = std::chrono::steady_clock::now();
   for (;;) {

@@ -43,8 +43,8 @@ class Answerer {
   Answer answer(std::span<const int32_t> prompt, const Write& write);
 
  private:
-  std::vector<float> feed_prompt(std::span<const int32_t> prompt);
-  std::vector<float> feed(std::span<const int32_t> tokens);
+  std::span<const float> feed_prompt(std::span<const int32_t> prompt);
+  std::span<const float> feed(std::span<const int32_t> tokens);
   void see(int32_t token);
   bool ends(int32_t token) const;
 

@@ -14,8 +14,9 @@ namespace trm {
 class Decoder {
  public:
   virtual ~Decoder() = default;
-  /// Appends tokens and returns the logits f32 [V] that follow the last one. Throws std::length_error when the window would overflow.
-  virtual std::vector<float> feed(std::span<const int32_t> tokens) = 0;
+  /// Appends tokens and returns the logits f32 [V] that follow the last one, valid until the next call. Throws std::length_error when the window would
+  /// overflow.
+  virtual std::span<const float> feed(std::span<const int32_t> tokens) = 0;
   /// Forgets all tokens.
   virtual void reset() = 0;
   virtual int64_t length() const = 0;

@@ -9,9 +9,7 @@ namespace {
 class IncrementalDecoder final : public Decoder {
  public:
   IncrementalDecoder(const Model& model, bool compile)
-      : Decoder(model.config().seq_len), model_(model), backend_(Backend::of(model.device())), arena_(std::make_shared<Arena>(model.device())),
-        // Learned positions are read at an address that changes with the position, so such a step is not captured.
-        compile_(compile && !model.positions_table()) {
+      : Decoder(model.config().seq_len), model_(model), backend_(Backend::of(model.device())), arena_(std::make_shared<Arena>(model.device())), compile_(compile) {
     const ModelConfig& c = model.config();
     if (!c.causal || c.mlp_t)
       throw std::invalid_argument("incremental decoding needs a causal model: arch.causal is false, so a position's state depends on later ones; use --decode window");
@@ -19,28 +17,35 @@ class IncrementalDecoder final : public Decoder {
     const int depths = c.halt_max_steps * model.recursion().attention_layers();
     const auto cache = [&] { return Tensor::zeros({c.positions(), width}, model.dtype(), model.device()); };
     for (int depth = 0; depth < depths; ++depth) cache_.layers.emplace_back(cache(), cache());
-    token_ = Tensor::zeros({1, 1}, DType::int32, model.device());
-    position_ = Tensor::zeros({1}, DType::int32, model.device());
+    next_ = Tensor::zeros({2}, DType::int32, model.device());
+    token_ = next_.view(0, {1, 1});
+    position_ = next_.view(1, {1});
     single_ = model.fresh_latents(1, 1);
     logits_ = Tensor::zeros({c.vocab_size}, DType::float32, model.device());
+    host_next_ = backend_.allocate_host(next_.bytes());
+    host_logits_ = backend_.allocate_host(logits_.bytes());
   }
 
-  std::vector<float> feed(std::span<const int32_t> tokens) override {
+  std::span<const float> feed(std::span<const int32_t> tokens) override {
     if (tokens.empty()) throw std::invalid_argument("the decoder was given no tokens");
     require_room(static_cast<int64_t>(tokens.size()));
     const NoGradient off;
     const ArenaScope scope(arena_);
     const bool first = length_ == 0 && model_.config().prefix() > 0;
-    const int32_t position = static_cast<int32_t>(first ? 0 : model_.config().prefix() + length_);
-    position_.copy_from_host(&position);
+    const auto position = static_cast<int32_t>(first ? 0 : model_.config().prefix() + length_);
     if (tokens.size() == 1 && !first) {
-      token_.copy_from_host(tokens.data());
+      auto* next = static_cast<int32_t*>(host_next_.get());
+      next[0] = tokens[0];
+      next[1] = position;
       one_token();
     } else {
+      position_.copy_from_host(&position);
       advance(Tensor::from(tokens, {1, static_cast<int64_t>(tokens.size())}, model_.device()), first);
+      backend_.enqueue_to_host(host_logits_.get(), logits_);
     }
+    backend_.synchronize();
     length_ += static_cast<int64_t>(tokens.size());
-    return logits_.to_vector<float>();
+    return {static_cast<const float*>(host_logits_.get()), static_cast<size_t>(logits_.elements())};
   }
 
   void reset() override { length_ = 0; }
@@ -49,19 +54,31 @@ class IncrementalDecoder final : public Decoder {
  private:
   void one_token() {
     if (graph_) return graph_->replay();
+    // All of it at addresses that stay: host memory, token and position, logits.
+    const auto work = [&] {
+      backend_.enqueue_from_host(next_, host_next_.get());
+      advance(token_, false);
+      backend_.enqueue_to_host(host_logits_.get(), logits_);
+    };
     if (compile_ && warm_) {
-      graph_ = backend_.capture([&] { advance(token_, false); });
+      graph_ = backend_.capture(work);
       return graph_->replay();
     }
-    advance(token_, false);
+    work();
     warm_ = true;
+  }
+
+  /// Rows of the positions table from *position_ on; one row is looked up like a token.
+  Tensor position_rows(const Tensor& table, int64_t first, int64_t count) const {
+    if (count > 1) return table.rows(first, count);
+    return ops::input_embedding(position_.reshape({1, 1}), table, nullptr, nullptr, 0, 1).reshape({1, table.size(1)});
   }
 
   Tensor embed(const Tensor& tokens, bool with_prefix) const {
     const int64_t prefix = with_prefix ? model_.config().prefix() : 0;
     Tensor positions;
     if (const Parameter* table = model_.positions_table())
-      positions = table->weight.value.rows(with_prefix ? 0 : model_.config().prefix() + length_, tokens.size(1) + prefix);
+      positions = position_rows(table->weight.value, with_prefix ? 0 : model_.config().prefix() + length_, tokens.size(1) + prefix);
     Tensor rows;
     if (with_prefix) rows = ops::gather_rows(model_.puzzle_table(), Tensor::zeros({1}, DType::int32, model_.device()));
     return ops::input_embedding(tokens, model_.token_table().weight.value, with_prefix ? &rows : nullptr, positions ? &positions : nullptr, prefix,
@@ -89,7 +106,8 @@ class IncrementalDecoder final : public Decoder {
   std::shared_ptr<Arena> arena_;
   bool compile_, warm_ = false;
   functions::KeyValueCache cache_;
-  Tensor token_, position_, logits_;
+  Tensor next_, token_, position_, logits_;           // i32: the token and its position, views of next_
+  std::shared_ptr<void> host_next_, host_logits_;
   std::vector<Tensor> single_;  // fresh latents of one position, at a stable address
   std::unique_ptr<Graph> graph_;
   int64_t length_ = 0;

@@ -10,7 +10,7 @@ class WindowDecoder final : public Decoder {
  public:
   explicit WindowDecoder(const Model& model) : Decoder(model.config().seq_len), model_(model), arena_(std::make_shared<Arena>(model.device())) {}
 
-  std::vector<float> feed(std::span<const int32_t> tokens) override {
+  std::span<const float> feed(std::span<const int32_t> tokens) override {
     if (tokens.empty()) throw std::invalid_argument("the decoder was given no tokens");
     require_room(static_cast<int64_t>(tokens.size()));
     tokens_.insert(tokens_.end(), tokens.begin(), tokens.end());
@@ -33,7 +33,8 @@ class WindowDecoder final : public Decoder {
     for (int step = 0; step < c.halt_max_steps; ++step) latents = model_.recursion().forward(std::move(latents), x, model_.attention_context());
     const Tensor& z = latents[model_.recursion().output()].value();
     const int64_t D = z.size(2), last = c.prefix() + static_cast<int64_t>(tokens_.size()) - 1;
-    return ops::linear(z.view(last * D, {1, D}), model_.lm_head().weight).to_vector<float>();
+    logits_ = ops::linear(z.view(last * D, {1, D}), model_.lm_head().weight).to_vector<float>();
+    return logits_;
   }
 
   void reset() override { tokens_.clear(); }
@@ -43,6 +44,7 @@ class WindowDecoder final : public Decoder {
   const Model& model_;
   std::shared_ptr<Arena> arena_;
   std::vector<int32_t> tokens_;
+  std::vector<float> logits_;
 };
 
 }  // namespace

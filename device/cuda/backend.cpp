@@ -72,17 +72,25 @@ void CudaBackend::release(void* base) {
 }
 
 void CudaBackend::copy_from_host(const Tensor& to, const void* from) {
-  if (to.bytes() == 0) return;
-  use();
-  TRM_CUDA(cudaMemcpyAsync(to.address(), from, to.bytes(), cudaMemcpyHostToDevice, context_.stream));
+  enqueue_from_host(to, from);
   TRM_CUDA(cudaStreamSynchronize(context_.stream));
 }
 
 void CudaBackend::copy_to_host(void* to, const Tensor& from) {
-  if (from.bytes() == 0) return;
-  use();
-  TRM_CUDA(cudaMemcpyAsync(to, from.address(), from.bytes(), cudaMemcpyDeviceToHost, context_.stream));
+  enqueue_to_host(to, from);
   TRM_CUDA(cudaStreamSynchronize(context_.stream));
+}
+
+void CudaBackend::enqueue_from_host(const Tensor& to, const void* from) {
+  use();
+  if (to.bytes() == 0) return;
+  TRM_CUDA(cudaMemcpyAsync(to.address(), from, to.bytes(), cudaMemcpyHostToDevice, context_.stream));
+}
+
+void CudaBackend::enqueue_to_host(void* to, const Tensor& from) {
+  use();
+  if (from.bytes() == 0) return;
+  TRM_CUDA(cudaMemcpyAsync(to, from.address(), from.bytes(), cudaMemcpyDeviceToHost, context_.stream));
 }
 
 void CudaBackend::copy_within(const Tensor& to, const Tensor& from) {

@@ -15,6 +15,8 @@ class CudaBackend final : public Backend {
   void release(void* base) override;
   void copy_from_host(const Tensor& to, const void* from) override;
   void copy_to_host(void* to, const Tensor& from) override;
+  void enqueue_from_host(const Tensor& to, const void* from) override;
+  void enqueue_to_host(void* to, const Tensor& from) override;
   void copy_within(const Tensor& to, const Tensor& from) override;
   void fill_zero(const Tensor& tensor) override;
   void synchronize() override;

@@ -18,7 +18,7 @@ using namespace sm90;
 inline constexpr int warps = 16, consumers = warps * warp_size, threads = consumers + warpgroup;
 inline constexpr int consumer_registers = 112, producer_registers = 24;
 inline constexpr int stages = 4, most_cluster = 16, most_layers = 16, most_inputs = 3;
-inline constexpr int held_units = 2;  // units of 8 rows x 256 bytes that a warp takes to registers before x is there
+inline constexpr int held_units = 3;  // units of 8 rows x 256 bytes that a warp takes to registers before x is there
 inline constexpr int held_keys = 4;   // packs of keys, and of values, that a lane takes to registers likewise
 
 struct Layer {
@@ -103,6 +103,11 @@ __device__ __forceinline__ uint4 load_shared16(uint32_t address) {
                : "memory");
   return v;
 }
+__device__ __forceinline__ uint2 load_shared8(uint32_t address) {
+  uint2 v;
+  asm volatile("ld.shared.v2.u32 {%0, %1}, [%2];" : "=r"(v.x), "=r"(v.y) : "r"(address) : "memory");
+  return v;
+}
 __device__ __forceinline__ uint4 load_global16(const void* address) {
   uint4 v;
   asm volatile("ld.global.v4.u32 {%0, %1, %2, %3}, [%4];"
@@ -114,7 +119,7 @@ __device__ __forceinline__ uint4 load_global16(const void* address) {
 
 // ---- the stream of weights
 
-/// Bytes of shared memory used in a circle; a multiple of 128, as are the rows in it.
+/// Bytes of shared memory used in a circle; a multiple of 256, as are the rows in it.
 struct Ring {
   uint32_t base, bytes;
   __device__ __forceinline__ uint32_t at(uint32_t offset) const {
@@ -140,6 +145,7 @@ __device__ void stream_weights(const Params& p, const Slice& mine, int rank, con
       if (head == ring.bytes) head = 0;
     }
   };
+#pragma unroll 1
   for (int n = 0; n < stages * p.layers; ++n) {
     const int stage = n % stages;
     const Layer& layer = p.layer[n / stages];
@@ -153,7 +159,9 @@ __device__ void stream_weights(const Params& p, const Slice& mine, int rank, con
     arrive_expecting(barrier, size);
     switch (stage) {
       case 0:
+#pragma unroll 1
         for (int h = 0; h < mine.heads; ++h)
+#pragma unroll 1
           for (int part = 0; part < 3; ++part)
             copy(layer.qkv, int64_t{part} * p.inner + (rank + h * p.cluster) * head_dim, head_dim, p.D, barrier);
         break;
@@ -183,24 +191,35 @@ __device__ void prefetch_caches(const Params& p, int rank) {
 }
 
 // ---- matrix-vector products
-// A unit is 8 rows x 2 pieces of 128 bytes of K. Lane l = 4 g + t works on row g and takes of each piece the 16 bytes
-// t and t + 4, even rows in this order, odd rows in the other: so 8 lanes read 128 different bytes modulo 128 though
-// rows are multiples of 128 bytes. In bfloat16 mma.sync multiplies: its rows g and g + 8 are the two pieces of row g,
-// and its eight columns hold x as the four kinds of rows (even or odd, first or second piece) need it, twice.
+// A unit is 8 rows x 256 bytes of K. Lane l = 4 g + t works on row g and takes of each 128 bytes the 16 bytes t and
+// t + 4, even rows in this order, odd rows in the other: so 8 lanes read 128 different bytes modulo 128 though rows are
+// multiples of 256 bytes. In bfloat16 mma.sync multiplies: 16 bytes of row g are its rows g (words 0, 2) and g + 8
+// (words 1, 3), and its eight columns hold x as the four kinds of rows (even or odd, first or second) need it, twice.
+
+/// Where element i of a vector that is multiplied lies: in bfloat16, of four words the second and third change places,
+/// so that a lane's words are neighbours.
+template <class T>
+__device__ __forceinline__ int place(int i) {
+  return sizeof(T) == 2 ? (i & ~6) | (i & 2) << 1 | (i & 4) >> 1 : i;
+}
+/// The same for a word of 4 bytes.
+template <class T>
+__device__ __forceinline__ int place_word(int i) {
+  return sizeof(T) == 2 ? (i & ~3) | (i & 1) << 1 | (i & 2) >> 1 : i;
+}
 
 template <class T>
 struct Sums {
   float d[4][4] = {};
 
-  __device__ __forceinline__ void add(const uint4 (&w)[4], uint32_t x, int unit, int g, int t) {
+  /// x: address of the unit's elements in the order above, for the lane's first 16 bytes.
+  __device__ __forceinline__ void add(const uint4 (&w)[4], uint32_t x, int g) {
     static_assert(sizeof(T) == 2);
-    const uint32_t piece = x + (2 * unit + (g >> 1 & 1)) * 128;
 #pragma unroll
-    for (int j = 0; j < 2; ++j) {
-      const uint4 b = load_shared16(piece + ((t + 4 * (j ^ (g & 1))) << 4)), u = w[j], v = w[2 + j];
-      const uint32_t first[4] = {u.x, v.x, u.y, v.y}, second[4] = {u.z, v.z, u.w, v.w};
-      mma::multiply(d[2 * j], first, b.x, b.y);
-      mma::multiply(d[2 * j + 1], second, b.z, b.w);
+    for (int i = 0; i < 4; ++i) {
+      const uint2 b = load_shared8((x ^ i % 2 * 64) + i / 2 * 128 + (g & 2) * 4);
+      const uint32_t a[4] = {w[i].x, w[i].y, w[i].z, w[i].w};
+      mma::multiply(d[i], a, b.x, b.y);
     }
   }
   /// The sum of row g, in all lanes of the row.
@@ -218,10 +237,10 @@ template <>
 struct Sums<float> {
   float d = 0;
 
-  __device__ __forceinline__ void add(const uint4 (&w)[4], uint32_t x, int unit, int g, int t) {
+  __device__ __forceinline__ void add(const uint4 (&w)[4], uint32_t x, int) {
 #pragma unroll
     for (int i = 0; i < 4; ++i) {
-      const uint4 b = load_shared16(x + (2 * unit + i / 2) * 128 + ((t + 4 * (i % 2 ^ (g & 1))) << 4));
+      const uint4 b = load_shared16((x ^ i % 2 * 64) + i / 2 * 128);
       d += __uint_as_float(w[i].x) * __uint_as_float(b.x) + __uint_as_float(w[i].y) * __uint_as_float(b.y) +
            __uint_as_float(w[i].z) * __uint_as_float(b.z) + __uint_as_float(w[i].w) * __uint_as_float(b.w);
     }
@@ -239,43 +258,50 @@ __device__ __forceinline__ void multiply(const Ring& ring, uint32_t start, int t
                                          uint32_t x, float* partial, uint32_t freed, Ready&& ready) {
   const int warp = threadIdx.x / warp_size, lane = threadIdx.x % warp_size, g = lane / 4, t = lane % 4;
   const int units = row_bytes / 256, each = (units + splits - 1) / splits, jobs = tiles * splits;
-  const auto load = [&](uint4(&w)[4], int job, int unit) {
-    const uint32_t row = start + static_cast<uint32_t>((job / splits * 8 + g) * row_bytes + 256 * unit);
+  const uint32_t chunk = static_cast<uint32_t>(t + 4 * (g & 1)) << 4;
+  const auto load = [&](uint4(&w)[4], uint32_t row, int unit) {
+    const uint32_t at = ring.at(row + 256 * unit) + chunk;
 #pragma unroll
-    for (int i = 0; i < 4; ++i) w[i] = load_shared16(ring.at(row + (i / 2) * 128 + ((t + 4 * (i % 2 ^ (g & 1))) << 4)));
+    for (int i = 0; i < 4; ++i) w[i] = load_shared16((at ^ i % 2 * 64) + i / 2 * 128);
   };
-  const auto first_unit = [&](int job) { return job % splits * each; };
-  const auto count_of = [&](int job) { return min(each, units - first_unit(job)); };
-
   uint4 held[held_units][4];
-  const int count = warp < jobs ? count_of(warp) : 0;
+  const bool all_held = each <= held_units && jobs <= warps;
+  bool waiting = true;
+  int job = warp;
+  do {
+    const int tile = job / splits, split = job - tile * splits, first = split * each;
+    const int count = job < jobs ? min(each, units - first) : 0;
+    const uint32_t row = start + static_cast<uint32_t>((8 * tile + g) * row_bytes);
 #pragma unroll
-  for (int u = 0; u < held_units; ++u)
-    if (u < count) load(held[u], warp, first_unit(warp) + u);
-  const bool all_held = count <= held_units && warp + warps >= jobs;
-  if (all_held) {
-    __syncwarp();
-    if (lane == 0) arrive(freed);
-  }
-  ready();
-  for (int job = warp; job < jobs; job += warps) {
-    Sums<T> sums;
-    const int first = first_unit(job), end = count_of(job);
-    int from = 0;
-    if (job == warp) {
+    for (int u = 0; u < held_units; ++u) {
+#pragma unroll
+      for (int i = 0; i < 4; ++i) held[u][i] = make_uint4(0, 0, 0, 0);  // defined on every path: no live registers elsewhere
+      if (u < count) load(held[u], row, first + u);
+    }
+    if (waiting) {
+      waiting = false;
+      if (all_held) {
+        __syncwarp();
+        if (lane == 0) arrive(freed);
+      }
+      ready();
+    }
+    if (count > 0) {
+      Sums<T> sums;
 #pragma unroll
       for (int u = 0; u < held_units; ++u)
-        if (u < count) sums.add(held[u], x, first + u, g, t);
-      from = held_units;
+        if (u < count) sums.add(held[u], x + chunk + 256 * (first + u), g);
+#pragma unroll 1
+      for (int u = held_units; u < count; ++u) {
+        uint4 w[4];
+        load(w, row, first + u);
+        sums.add(w, x + chunk + 256 * (first + u), g);
+      }
+      const float sum = sums.row(g, t);
+      if (t == 0) partial[(split * tiles + tile) * 8 + g] = sum;
     }
-    for (int u = from; u < end; ++u) {
-      uint4 w[4];
-      load(w, job, first + u);
-      sums.add(w, x, first + u, g, t);
-    }
-    const float sum = sums.row(g, t);
-    if (t == 0) partial[(job % splits * tiles + job / splits) * 8 + g] = sum;
-  }
+    job += warps;
+  } while (job < jobs);
   if (!all_held) {
     __syncwarp();
     if (lane == 0) arrive(freed);
@@ -287,6 +313,7 @@ template <class T>
 __device__ __forceinline__ void send_hidden(const float* partial, const Slice& mine, uint32_t to, uint32_t barrier) {
   const auto value = [&](int i) {
     float gate = 0, up = 0;
+#pragma unroll 1
     for (int split = 0; split < mine.splits[2]; ++split) {
       gate += partial[split * 2 * mine.hidden + i];
       up += partial[split * 2 * mine.hidden + mine.hidden + i];
@@ -294,9 +321,10 @@ __device__ __forceinline__ void send_hidden(const float* partial, const Slice& m
     return gate / (1.0f + expf(-gate)) * up;
   };
   constexpr int per_word = 4 / sizeof(T);
+#pragma unroll 1
   for (int i = threadIdx.x % warp_size; i < mine.hidden / per_word; i += warp_size) {
     const uint32_t word = per_word == 2 ? pair(value(2 * i), value(2 * i + 1)) : __float_as_uint(value(i));
-    store_remote(to + 4 * (mine.first_hidden / per_word + i), word, barrier);
+    store_remote(to + 4 * place_word<T>(mine.first_hidden / per_word + i), word, barrier);
   }
 }
 
@@ -352,6 +380,7 @@ __device__ __forceinline__ void attend(Keys<T, head_dim>& keys, const Layer& lay
   const int warp = threadIdx.x / warp_size, lane = threadIdx.x % warp_size, chunk = lane % K::lanes;
   float q[N], sum[N] = {}, top = -INFINITY, total = 0;
   unpack<T>(*reinterpret_cast<const uint4*>(qkv + chunk * N), q);
+#pragma unroll 1
   for (int first = 0; first <= position; first += held_keys * K::together) {
     if (first > 0) {
       K::load(keys.k, layer.keys, inner, head, first, position);
@@ -435,7 +464,7 @@ __device__ __forceinline__ void send_attended(const float* parts, uint32_t to, u
       if constexpr (per_word == 2) b += share * parts[w * pitch + i + 1];
     }
     if (first + lane < words)
-      store_remote(to + 4 * (first + lane), per_word == 2 ? pair(a, b) : __float_as_uint(a), barrier);
+      store_remote(to + 4 * place_word<T>(first + lane), per_word == 2 ? pair(a, b) : __float_as_uint(a), barrier);
   }
 }
 

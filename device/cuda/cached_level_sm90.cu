@@ -21,10 +21,12 @@ __device__ __forceinline__ T* shared_at(unsigned char* shared, uint32_t offset) 
 /// h = rounded sum of the level's inputs.
 template <class T>
 __device__ void sum_inputs(const Params& p, T* h) {
+#pragma unroll 1
   for (int i = threadIdx.x; i < p.D; i += consumers) {
     float sum = to_float(static_cast<const T*>(p.input[0])[i]);
+#pragma unroll 1
     for (int n = 1; n < p.inputs; ++n) sum += to_float(static_cast<const T*>(p.input[n])[i]);
-    h[i] = from_float<T>(sum);
+    h[place<T>(i)] = from_float<T>(sum);
   }
 }
 
@@ -32,12 +34,14 @@ __device__ void sum_inputs(const Params& p, T* h) {
 template <class T>
 __device__ void rms_norm(const float* s, T* y, int D, float eps) {
   float square = 0;
+#pragma unroll 2
   for (int i = 4 * (threadIdx.x % warp_size); i < D; i += 4 * warp_size) {
     const float4 v = *reinterpret_cast<const float4*>(s + i);
     square += v.x * v.x + v.y * v.y + v.z * v.z + v.w * v.w;
   }
   const float scale = rsqrtf(warp_sum(square) / static_cast<float>(D) + eps);
-  for (int i = threadIdx.x; i < D; i += consumers) y[i] = from_float<T>(s[i] * scale);
+#pragma unroll 1
+  for (int i = threadIdx.x; i < D; i += consumers) y[place<T>(i)] = from_float<T>(s[i] * scale);
 }
 
 /// q, k, v of the block's heads from the products: rounded, rotated, k and v appended to the caches.
@@ -46,10 +50,12 @@ __device__ void finish_qkv(const Params& p, const Layer& layer, const Slice& min
                            const float* cosines, T* qkv, int head_dim, int position) {
   const int half = head_dim / 2, rows = mine.heads * 3 * head_dim;
   const float* sines = cosines + half;
+#pragma unroll 1
   for (int item = threadIdx.x; item < mine.heads * 3 * half; item += consumers) {
     const int part = item / half, i = item - part * half, head = part / 3, which = part - 3 * head;
     const int low = part * head_dim + i, high = low + half;
     float a = 0, b = 0;
+#pragma unroll 1
     for (int split = 0; split < mine.splits[0]; ++split) {
       a += partial[split * rows + low];
       b += partial[split * rows + high];
@@ -75,11 +81,11 @@ __device__ void finish_qkv(const Params& p, const Layer& layer, const Slice& min
 template <class T, int head_dim>
 __global__ __launch_bounds__(threads, 1) void cached_level_kernel(const __grid_constant__ Params p) {
 #ifdef TRM_SM90A
-  extern __shared__ __align__(128) unsigned char shared[];
+  extern __shared__ __align__(256) unsigned char shared[];
   const Offsets& at = p.at;
   const int rank = static_cast<int>(cluster_rank()), warp = threadIdx.x / warp_size, lane = threadIdx.x % warp_size;
   const uint32_t base = shared_address(shared);
-  __shared__ Slice mine;
+  Slice& mine = *shared_at<Slice>(shared, 128);
   const Ring ring{base + at.ring, p.ring_bytes};
   const uint32_t full = base, freed = base + 32, arrived = base + 64;
 
@@ -144,26 +150,31 @@ __global__ __launch_bounds__(threads, 1) void cached_level_kernel(const __grid_c
       if (warp >= p.cluster) return;
       const int stage = which == 0 ? 1 : 3;
       const uint32_t to = address_in(base + at.sums[which], warp), barrier = address_in(arrived + 8 * stage, warp);
+#pragma unroll 1
       for (int i = lane; i < mine.rows; i += warp_size) {
         float s = 0;
+#pragma unroll 2
         for (int split = 0; split < mine.splits[stage]; ++split) s += partial[1][split * mine.rows + i];
-        s += to_float(residual[mine.first_row + i]);
+        s += to_float(residual[place<T>(mine.first_row + i)]);
         store_remote(to + 4 * (mine.first_row + i), s, barrier);
       }
     };
 
+    const int past = mine.heads > 0 ? position : 0;  // keys of the block's first head, taken to registers early
+#pragma unroll 1
     for (int l = 0; l < p.layers; ++l) {
       const Layer& layer = p.layer[l];
       Keys<T, head_dim> held;
-      if (mine.heads > 0) held.load(held.k, layer.keys, p.inner, rank, 0, position);
+      held.load(held.k, layer.keys, p.inner, rank, 0, past);
       product(0, l, mine.heads * 3 * head_dim / 8, D_bytes, base + at.h, [&] {
         if (l > 0) norm(1, h, l - 1);
       });
+      held.load(held.v, layer.values, p.inner, rank, 0, past);
       if (mine.heads > 0) {
-        held.load(held.v, layer.values, p.inner, rank, 0, position);
         finish_qkv(p, layer, mine, partial[0], cosines, qkv, head_dim, position);
         sync_consumers();
       }
+#pragma unroll 1
       for (int head = 0; head < mine.heads; ++head) {
         const int global_head = rank + head * p.cluster;
         if (head > 0) {
@@ -191,7 +202,7 @@ __global__ __launch_bounds__(threads, 1) void cached_level_kernel(const __grid_c
     }
     norm(1, h, p.layers - 1);
     if (rank == 0)
-      for (int i = threadIdx.x; i < p.D; i += consumers) static_cast<T*>(p.y)[i] = h[i];
+      for (int i = threadIdx.x; i < p.D; i += consumers) static_cast<T*>(p.y)[i] = h[place<T>(i)];
   }
   cluster_sync();  // no block leaves while another may write to it
 #endif
@@ -203,7 +214,7 @@ struct Model {
   int D, inner, I, heads, head_dim, element;
 };
 
-constexpr int most_shared = 226 * 1024;  // and a little that is static
+constexpr int most_shared = 227 * 1024;
 
 /// Places everything in shared memory for clusters of `cluster`; false where the ring would not hold a stage.
 bool place(const Model& m, int cluster, Params& p) {
@@ -212,10 +223,10 @@ bool place(const Model& m, int cluster, Params& p) {
   p.inner = m.inner;
   p.I = m.I;
   p.heads = m.heads;
-  uint32_t end = 128;
+  uint32_t end = 256;
   const auto take = [&](int bytes) {
     const uint32_t from = end;
-    end += (static_cast<uint32_t>(bytes) + 127) / 128 * 128;
+    end += (static_cast<uint32_t>(bytes) + 255) / 256 * 256;
     return from;
   };
   uint32_t largest = 0, rows[2] = {};
@@ -236,7 +247,7 @@ bool place(const Model& m, int cluster, Params& p) {
   p.at.parts = take(warps * (m.head_dim + 2) * 4);
   p.at.cosines = take(m.head_dim * 4);
   p.at.ring = end;
-  p.ring_bytes = end < most_shared ? (most_shared - end) / 128 * 128 : 0;
+  p.ring_bytes = end < most_shared ? (most_shared - end) / 256 * 256 : 0;
   p.exchanged[0] = static_cast<uint32_t>(m.inner * m.element);
   p.exchanged[1] = p.exchanged[3] = static_cast<uint32_t>(m.D * 4);
   p.exchanged[2] = static_cast<uint32_t>(m.I * m.element);

@@ -1,5 +1,6 @@
 // Products through cuBLASLt. Token products are batched with the weight on the left, so nothing is transposed in
 // memory.
+#include "device/cuda/few_rows.h"
 #include "device/cuda/packed.h"
 #include "device/cuda/product.h"
 #include "device/cuda/registration.h"
@@ -10,6 +11,7 @@ namespace {
 
 /// y [M, O] = x [M, K] Wᵀ
 void linear(const Tensor& x, const Weight& w, Tensor& y) {
+  if (linear_few_rows(x, w, y)) return;
   Context& context = context_of(x);
   const int64_t M = x.size(0), K = w.in(), O = w.out();
   multiply(context, "linear",

@@ -19,13 +19,13 @@ const Tokenizer& tokenizer() {
 class Script final : public Decoder {
  public:
   Script(Tokens script, int64_t window) : Decoder(window), script_(std::move(script)) {}
-  std::vector<float> feed(std::span<const int32_t> tokens) override {
+  std::span<const float> feed(std::span<const int32_t> tokens) override {
     require_room(static_cast<int64_t>(tokens.size()));
     fed.emplace_back(tokens.begin(), tokens.end());
     length_ += static_cast<int64_t>(tokens.size());
-    std::vector<float> logits(static_cast<size_t>(tokenizer().vocab_size()));
-    logits[static_cast<size_t>(script_.at(next_++))] = 1;
-    return logits;
+    logits_.assign(static_cast<size_t>(tokenizer().vocab_size()), 0.0f);
+    logits_[static_cast<size_t>(script_.at(next_++))] = 1;
+    return logits_;
   }
   void reset() override {
     length_ = 0;
@@ -38,6 +38,7 @@ class Script final : public Decoder {
 
  private:
   Tokens script_;
+  std::vector<float> logits_;
   size_t next_ = 0;
   int64_t length_ = 0;
 };

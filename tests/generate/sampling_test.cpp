@@ -1,9 +1,11 @@
 // Distributions worked out by hand.
 #include "generate/sampling.h"
 
+#include <algorithm>
 #include <cmath>
 #include <limits>
 #include <map>
+#include <numeric>
 #include <stdexcept>
 
 namespace trm {
@@ -61,6 +63,26 @@ TEST(Sampling, TopK) {
   EXPECT_EQ(candidates(five, {}, options).size(), 5u);
   options.top_k = 2;  // exactly two, though three are equal: the lowest ids
   expect_candidates(candidates(std::vector<float>{1, 7, 7, 7}, {}, options), {{1, 0.5}, {2, 0.5}});
+}
+
+TEST(Sampling, TheFirstOfALargeVocabularyAreThoseOfAFullSort) {
+  std::vector<float> logits;
+  for (uint32_t i = 0; i < 5000; ++i) logits.push_back(static_cast<float>(i * 2654435761u >> 22));  // with many ties
+  logits[4999] = 2000;
+  logits[77] = -INFINITY;
+  std::vector<int32_t> order(logits.size());
+  std::iota(order.begin(), order.end(), 0);
+  std::stable_sort(order.begin(), order.end(), [&](int32_t a, int32_t b) { return logits[a] > logits[b]; });
+  for (const int64_t count : {1, 3, 50, 78, 79, 300}) {
+    for (const double penalty : {1.0, 1.5}) {
+      SamplingOptions options = plain();
+      options.top_k = count;
+      options.repeat_penalty = penalty;  // of no token
+      const auto kept = candidates(logits, {}, options);
+      ASSERT_EQ(kept.size(), static_cast<size_t>(count));
+      for (size_t i = 0; i < kept.size(); ++i) ASSERT_EQ(kept[i].token, order[i]) << "place " << i << " of " << count;
+    }
+  }
 }
 
 TEST(Sampling, TopPKeepsTheTokenThatReachesIt) {
