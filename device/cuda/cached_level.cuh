@@ -81,10 +81,18 @@ __host__ __device__ inline Slice slice_of(const Params& p, int rank, int head_di
 __device__ __forceinline__ void start_dependents() { asm volatile("griddepcontrol.launch_dependents;" ::: "memory"); }
 __device__ __forceinline__ void wait_for_inputs() { asm volatile("griddepcontrol.wait;" ::: "memory"); }
 __device__ __forceinline__ void sync_consumers() { asm volatile("bar.sync 1, %0;" ::"n"(consumers) : "memory"); }
-__device__ __forceinline__ void store_remote(uint32_t address, uint32_t value, uint32_t barrier) {
-  asm volatile("st.async.shared::cluster.mbarrier::complete_tx::bytes.b32 [%0], %1, [%2];" ::"r"(address), "r"(value),
-               "r"(barrier)
-               : "memory");
+/// Words of neighbouring lanes to another block of the cluster, four at a time by the first of four lanes: each store
+/// is counted at the receiver's barrier, and counting takes longer than moving. `to` is the place of the lane's four
+/// words; `swapped`: the second and third change places. All lanes take part; whether one has a word is the same for
+/// its four.
+__device__ __forceinline__ void send_words(uint32_t to, uint32_t word, bool valid, bool swapped, uint32_t barrier) {
+  const uint32_t b = __shfl_down_sync(all_lanes, word, 1), c = __shfl_down_sync(all_lanes, word, 2),
+                 d = __shfl_down_sync(all_lanes, word, 3);
+  if (valid && threadIdx.x % 4 == 0)
+    asm volatile(
+        "st.async.shared::cluster.mbarrier::complete_tx::bytes.v4.b32 [%0], {%1, %2, %3, %4}, [%5];" ::"r"(to),
+        "r"(word), "r"(swapped ? c : b), "r"(swapped ? b : c), "r"(d), "r"(barrier)
+        : "memory");
 }
 __device__ __forceinline__ void load_bulk(uint32_t to, const void* from, uint32_t bytes, uint32_t barrier) {
   asm volatile("cp.async.bulk.shared::cluster.global.mbarrier::complete_tx::bytes [%0], [%1], %2, [%3];" ::"r"(to),
@@ -202,12 +210,6 @@ template <class T>
 __device__ __forceinline__ int place(int i) {
   return sizeof(T) == 2 ? (i & ~6) | (i & 2) << 1 | (i & 4) >> 1 : i;
 }
-/// The same for a word of 4 bytes.
-template <class T>
-__device__ __forceinline__ int place_word(int i) {
-  return sizeof(T) == 2 ? (i & ~3) | (i & 1) << 1 | (i & 2) >> 1 : i;
-}
-
 template <class T>
 struct Sums {
   float d[4][4] = {};
@@ -321,10 +323,13 @@ __device__ __forceinline__ void send_hidden(const float* partial, const Slice& m
     return gate / (1.0f + expf(-gate)) * up;
   };
   constexpr int per_word = 4 / sizeof(T);
+  const int words = mine.hidden / per_word;
 #pragma unroll 1
-  for (int i = threadIdx.x % warp_size; i < mine.hidden / per_word; i += warp_size) {
-    const uint32_t word = per_word == 2 ? pair(value(2 * i), value(2 * i + 1)) : __float_as_uint(value(i));
-    store_remote(to + 4 * place_word<T>(mine.first_hidden / per_word + i), word, barrier);
+  for (int first = 0; first < words; first += warp_size) {
+    const int i = first + static_cast<int>(threadIdx.x) % warp_size;
+    uint32_t word = 0;
+    if (i < words) word = per_word == 2 ? pair(value(2 * i), value(2 * i + 1)) : __float_as_uint(value(i));
+    send_words(to + 4 * (mine.first_hidden / per_word + i), word, i < words, per_word == 2, barrier);
   }
 }
 
@@ -463,8 +468,8 @@ __device__ __forceinline__ void send_attended(const float* parts, uint32_t to, u
       a += share * parts[w * pitch + i];
       if constexpr (per_word == 2) b += share * parts[w * pitch + i + 1];
     }
-    if (first + lane < words)
-      store_remote(to + 4 * place_word<T>(first + lane), per_word == 2 ? pair(a, b) : __float_as_uint(a), barrier);
+    send_words(to + 4 * (first + lane), per_word == 2 ? pair(a, b) : __float_as_uint(a), first + lane < words,
+               per_word == 2, barrier);
   }
 }
 

@@ -151,12 +151,15 @@ __global__ __launch_bounds__(threads, 1) void cached_level_kernel(const __grid_c
       const int stage = which == 0 ? 1 : 3;
       const uint32_t to = address_in(base + at.sums[which], warp), barrier = address_in(arrived + 8 * stage, warp);
 #pragma unroll 1
-      for (int i = lane; i < mine.rows; i += warp_size) {
+      for (int first = 0; first < mine.rows; first += warp_size) {
+        const int i = first + lane;
         float s = 0;
+        if (i < mine.rows) {
 #pragma unroll 2
-        for (int split = 0; split < mine.splits[stage]; ++split) s += partial[1][split * mine.rows + i];
-        s += to_float(residual[place<T>(mine.first_row + i)]);
-        store_remote(to + 4 * (mine.first_row + i), s, barrier);
+          for (int split = 0; split < mine.splits[stage]; ++split) s += partial[1][split * mine.rows + i];
+          s += to_float(residual[place<T>(mine.first_row + i)]);
+        }
+        send_words(to + 4 * (mine.first_row + i), __float_as_uint(s), i < mine.rows, false, barrier);
       }
     };
 
