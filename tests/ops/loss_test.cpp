@@ -147,8 +147,16 @@ class LinearCrossEntropy : public Loss {};
 // nearly equal.
 TEST_P(LinearCrossEntropy, MatchesFloat64) {
   for (const LossKind kind : kinds)
-    for (const auto& [B, S, D, V] :
-         {std::tuple{2, 3, 5, 7}, {3, 81, 64, 11}, {2, 60, 48, 6}, {2, 70, 33, 517}, {1, 9, 20, 4099}}) {
+    for (const auto& [B, S, D, V] : {std::tuple{2, 3, 5, 7},
+                                     {3, 81, 64, 11},
+                                     {2, 60, 48, 6},
+                                     {2, 70, 33, 517},
+                                     {1, 9, 20, 4099},
+                                     {3, 100, 384, 2051},
+                                     {1, 129, 384, 1280},
+                                     {2, 65, 256, 1601},
+                                     {1, 40, 128, 1029},
+                                     {2, 9, 80, 1090}}) {
       const auto x = random(B * S * D, 1), w = random(V * D, 2, 0.3f), scale = random_values(B, DType::float32, 3);
       const auto before = random_values(V * D, DType::float32, 4);
       const auto labels = some_labels(B, S, V, 5);
@@ -188,6 +196,39 @@ TEST_P(LinearCrossEntropy, MatchesFloat64) {
       const auto alone = ops::linear_cross_entropy(input, head, y, row_scale, kind, nullptr, nullptr);
       EXPECT_EQ(alone.loss.to_vector<float>(), out.loss.to_vector<float>()) << "without gradients";
       EXPECT_EQ(alone.preds.to_vector<int32_t>(), predicted);
+    }
+}
+
+// Logits that are small integers, exact in every dtype, so that ties of the largest are many and the loss is sharp;
+// times 64 they leave exp's range.
+TEST_P(LinearCrossEntropy, TheFirstLargestIsPredicted) {
+  for (const float size : {1.0f, 64.0f})
+    for (const auto& [S, D, V] : {std::tuple{150, 384, 2051}, {33, 64, 1025}, {5, 16, 300}}) {
+      const auto narrow = [&](int64_t count, uint64_t seed, float by) {
+        std::vector<float> values;
+        for (const int32_t v : random_integers(count, -1, 2, seed)) values.push_back(by * static_cast<float>(v));
+        return values;
+      };
+      const auto x = narrow(int64_t{S} * D, 1, size), w = narrow(int64_t{V} * D, 2, 1);
+      auto labels = some_labels(1, S, V, 3);
+      for (int64_t r = 0; r < S; r += 3) labels[r] = static_cast<int32_t>((r * 97) % V);
+      std::vector<double> loss, logits(V);
+      std::vector<int32_t> preds;
+      for (int64_t r = 0; r < S; ++r) {
+        for (int64_t v = 0; v < V; ++v) {
+          logits[v] = 0;
+          for (int64_t d = 0; d < D; ++d) logits[v] += static_cast<double>(x[r * D + d]) * w[v * D + d];
+        }
+        const Row row = reference(logits.data(), V, labels[r], LossKind::softmax);
+        loss.push_back(row.loss);
+        preds.push_back(row.prediction);
+      }
+      Tensor dx, dw = Tensor::zeros({V, D}, DType::float32, device());
+      const auto out = ops::linear_cross_entropy(tensor(x, {1, S, D}), weight(w, V, D), integers(labels, {1, S}),
+                                                 floats({1}, {1}), LossKind::softmax, &dx, &dw);
+      EXPECT_EQ(out.preds.to_vector<int32_t>(), preds);
+      EXPECT_LT(relative_error(out.loss, loss), 1e-5);
+      for (const float g : dx.to_vector<float>()) ASSERT_TRUE(std::isfinite(g));
     }
 }
 
