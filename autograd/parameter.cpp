@@ -36,8 +36,10 @@ void ParameterStore::materialize(bool trained) {
 
 void ParameterStore::refresh(bool narrow_is_current) {
   if (narrow_ && !narrow_is_current) ops::cast_into(values_, narrow_);
+  std::vector<Weight*> weights;
   for (const auto& p : parameters_)
-    if (p->use == ParameterUse::product || p->use == ParameterUse::token_product) ops::repack(p->weight);
+    if (p->use == ParameterUse::product || p->use == ParameterUse::token_product) weights.push_back(&p->weight);
+  ops::repack(weights);
 }
 
 Parameter* ParameterStore::find(const std::string& name) const {

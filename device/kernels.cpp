@@ -6,7 +6,7 @@ Op<void(Tensor&, float)> fill("fill");
 Op<void(const Tensor&, Tensor&)> cast("cast");
 Op<void(const Tensor&, const Tensor&, Tensor&)> add("add");
 Op<void(const Tensor&, const Tensor&, const Tensor&, Tensor&)> add3("add3");
-Op<void(const Tensor&, Tensor&, Tensor&, bool)> pack_weight("pack_weight", WithoutKernel::unneeded);
+Op<void(const Tensor&, const std::vector<Weight*>&)> pack_weight("pack_weight", WithoutKernel::unneeded);
 Op<void(const Tensor&, const Weight&, Tensor&)> linear("linear");
 Op<void(const Tensor&, const Weight&, Tensor&, bool)> linear_backward_input("linear_backward_input");
 Op<void(const Tensor&, const Tensor&, Tensor&)> linear_backward_weight("linear_backward_weight");

@@ -20,7 +20,7 @@ extern Op<void(const Tensor& a, const Tensor& b, Tensor& out)> add;             
 extern Op<void(const Tensor& a, const Tensor& b, const Tensor& c, Tensor& out)> add3;  // a + b + c; out may alias
 
 // ---- products. w [O, K].
-extern Op<void(const Tensor& value, Tensor& packed, Tensor& packed_backward, bool token)> pack_weight;  // see Backend::packed_bytes
+extern Op<void(const Tensor& first, const std::vector<Weight*>& weights)> pack_weight;  // first: a weight's value; see Backend::packed_bytes
 // y [M, O] = x [M, K] Wᵀ
 extern Op<void(const Tensor& x, const Weight& w, Tensor& y)> linear;
 // dx [M, K] = dy [M, O] W, added to what dx holds if accumulate

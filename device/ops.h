@@ -26,6 +26,8 @@ Tensor add(const Tensor& a, const Tensor& b, const Tensor& c);
 Weight make_weight(const Tensor& value, bool token = false);
 /// Refreshes the packed forms after `value` changed; allocates them at first use.
 void repack(Weight& weight);
+/// The same for all weights of one device at once.
+void repack(const std::vector<Weight*>& weights);
 /// [..., K] → [..., O]
 Tensor linear(const Tensor& x, const Weight& w);
 Tensor linear_backward_input(const Tensor& dy, const Weight& w);

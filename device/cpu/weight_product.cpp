@@ -24,15 +24,20 @@ void transpose(const Tensor& from, void* to) {
 
 // Packed forms: of a weight on the last axis both right factors Wᵀ and W as gemm_packed wants them; of a token weight,
 // a left factor that is read as it stands, the transpose for the backward.
-void pack_weight(const Tensor& value, Tensor& packed, Tensor& packed_backward, bool token) {
-  const int64_t out = value.size(0), in = value.size(1);
-  if (token) {
-    value.dtype() == DType::float32 ? transpose<float>(value, packed_backward.address())
-                                    : transpose<bfloat16>(value, packed_backward.address());
+void pack_one(const Weight& w) {
+  const Tensor& value = w.value;
+  const int64_t out = w.out(), in = w.in();
+  if (w.token) {
+    value.dtype() == DType::float32 ? transpose<float>(value, w.packed_backward.address())
+                                    : transpose<bfloat16>(value, w.packed_backward.address());
     return;
   }
-  pack_factor(in, out, transposed(value.address(), value.dtype(), in), packed.address());
-  pack_factor(out, in, row_major(value.address(), value.dtype(), in), packed_backward.address());
+  pack_factor(in, out, transposed(value.address(), value.dtype(), in), w.packed.address());
+  pack_factor(out, in, row_major(value.address(), value.dtype(), in), w.packed_backward.address());
+}
+
+void pack_weight(const Tensor&, const std::vector<Weight*>& weights) {
+  for (const Weight* w : weights) pack_one(*w);
 }
 
 }  // namespace

@@ -20,11 +20,6 @@ PackedLayout forward_layout(const Context& context, int64_t out, int64_t in, DTy
     layout.padded_ld = rounded(in, 8);
     layout.bytes = aligned(static_cast<size_t>(out * layout.padded_ld) * 2);
   }
-  if (!token && out % 8 != 0 && in % 8 == 0) {
-    layout.has_padded = true;
-    layout.padded_ld = in;
-    layout.bytes = aligned(static_cast<size_t>(rounded(out, 8) * in) * 2);
-  }
   if (context.hopper() && out % (2 * group) == 0 && out <= widest_interleaved && (token ? in <= 128 : in % 8 == 0)) {
     layout.has_interleaved = true;
     layout.interleaved = layout.bytes;
@@ -50,14 +45,8 @@ Backend::PackedBytes packed_sizes(const Context& context, int64_t out, int64_t i
 
 View plain(const Context& context, const Weight& w) {
   const auto layout = forward_layout(context, w.out(), w.in(), w.value.dtype(), w.token);
-  if (layout.has_padded && w.packed && w.token) return {at(w.packed, layout.padded), layout.padded_ld};
+  if (layout.has_padded && w.packed) return {at(w.packed, layout.padded), layout.padded_ld};
   return {w.value.address(), w.in()};
-}
-
-View padded_rows(const Context& context, const Weight& w) {
-  const auto layout = forward_layout(context, w.out(), w.in(), w.value.dtype(), w.token);
-  if (!layout.has_padded || !w.packed || w.token) return {};
-  return {at(w.packed, layout.padded), layout.padded_ld};
 }
 
 View interleaved(const Context& context, const Weight& w) {

@@ -7,9 +7,7 @@ namespace trm::cuda {
 
 // The forms of a bfloat16 weight that the matrix kernels read. Every form starts at a multiple of 256 bytes.
 //   padded       token weights: w [O, K] with rows of ld = K rounded up to 8, zeros behind: aligned rows where N is
-//   odd.
-//                Other weights: w with rows of zeros up to a multiple of 8, so that rows of logits may be aligned where
-//                the vocabulary is odd
+//   odd
 //   interleaved  gate-up weights on Hopper: 8 gate rows, their 8 up rows, and so on, so that one thread of a tile holds
 //   both halves of a SwiGLU.
 //                Token weights have rows of 64 or 128 with zeros behind, the others rows of K
@@ -40,9 +38,6 @@ struct View {
 };
 /// The weight as its value, or its padded form where there is one.
 View plain(const Context& context, const Weight& w);
-/// [O rounded up to 8, K] of a weight that is no token weight; undefined where O is a multiple of 8 or the weight was
-/// not packed.
-View padded_rows(const Context& context, const Weight& w);
 /// Undefined where the weight was not packed.
 View interleaved(const Context& context, const Weight& w);
 View transposed(const Context& context, const Weight& w);

@@ -34,13 +34,20 @@ Weight make_weight(const Tensor& value, bool token) {
   return {value, {}, {}, token};
 }
 
-void repack(Weight& weight) {
-  const Tensor& value = weight.value;
-  const auto bytes = Backend::of(value.device()).packed_bytes(weight.out(), weight.in(), value.dtype(), weight.token);
-  if (bytes.forward == 0 && bytes.backward == 0) return;
-  if (!weight.packed) weight.packed = Tensor::empty({static_cast<int64_t>(bytes.forward)}, DType::boolean, value.device());
-  if (!weight.packed_backward) weight.packed_backward = Tensor::empty({static_cast<int64_t>(bytes.backward)}, DType::boolean, value.device());
-  kernels::pack_weight(value, weight.packed, weight.packed_backward, weight.token);
+void repack(Weight& weight) { repack(std::vector<Weight*>{&weight}); }
+
+void repack(const std::vector<Weight*>& weights) {
+  std::vector<Weight*> packed;
+  for (Weight* w : weights) {
+    const Tensor& value = w->value;
+    check::require("repack", value.device() == weights[0]->value.device(), "the weights are on more than one device");
+    const auto bytes = Backend::of(value.device()).packed_bytes(w->out(), w->in(), value.dtype(), w->token);
+    if (bytes.forward == 0 && bytes.backward == 0) continue;
+    if (!w->packed) w->packed = Tensor::empty({static_cast<int64_t>(bytes.forward)}, DType::boolean, value.device());
+    if (!w->packed_backward) w->packed_backward = Tensor::empty({static_cast<int64_t>(bytes.backward)}, DType::boolean, value.device());
+    packed.push_back(w);
+  }
+  if (!packed.empty()) kernels::pack_weight(packed[0]->value, packed);
 }
 
 Tensor linear(const Tensor& x, const Weight& w) {

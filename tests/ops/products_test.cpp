@@ -142,6 +142,35 @@ TEST_P(Products, RepackFollowsTheWeight) {
             tolerance());
 }
 
+// More weights than one launch takes: the same bits as one by one.
+TEST_P(Products, RepackOfManyWeights) {
+  std::vector<Weight> alone, together;
+  std::vector<Weight*> all;
+  for (int i = 0; i < 40; ++i) {
+    const int64_t out = 16 * (1 + i % 7), in = 8 * (3 + i % 5);
+    alone.push_back(weight(random(out * in, 10 + i), out, in, i % 3 == 0));
+    together.push_back(ops::make_weight(alone.back().value, alone.back().token));
+  }
+  for (Weight& w : together) all.push_back(&w);
+  ops::repack(all);
+  for (size_t i = 0; i < all.size(); ++i) {
+    const Weight &one = alone[i], &other = together[i];
+    const int64_t in = one.in(), out = one.out();
+    if (one.token) {
+      const Tensor x = tensor(random(2 * in * 24, 5), {2, in, 24}), dy = tensor(random(2 * out * 24, 6), {2, out, 24});
+      EXPECT_EQ(ops::token_linear(x, one).to_vector<float>(), ops::token_linear(x, other).to_vector<float>());
+      EXPECT_EQ(ops::token_linear_backward_input(dy, one).to_vector<float>(),
+                ops::token_linear_backward_input(dy, other).to_vector<float>());
+    } else {
+      const Tensor x = tensor(random(9 * in, 5), {9, in}), dy = tensor(random(9 * out, 6), {9, out});
+      EXPECT_EQ(ops::linear_swiglu(x, one, nullptr).to_vector<float>(),
+                ops::linear_swiglu(x, other, nullptr).to_vector<float>());
+      EXPECT_EQ(ops::linear_backward_input(dy, one).to_vector<float>(),
+                ops::linear_backward_input(dy, other).to_vector<float>());
+    }
+  }
+}
+
 TEST_P(Products, NotANumberSpreads) {
   auto x = random(70 * 40, 1);
   x[5 * 40 + 3] = NAN;
