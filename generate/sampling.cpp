@@ -36,8 +36,8 @@ std::vector<double> penalized(std::span<const float> logits, std::span<const int
   return scores;
 }
 
-/// The `count` first in order. Of a vocabulary most blocks hold none of them: the count-th largest of the blocks' largest
-/// scores is a bound below which there is none.
+/// The `count` first in order. Of a vocabulary most blocks hold none of them: the count-th largest of the blocks'
+/// largest scores is a bound below which there is none.
 template <class Score>
 std::vector<Scored> first_of(std::span<const Score> scores, size_t count) {
   constexpr size_t block = 64, lanes = 16;

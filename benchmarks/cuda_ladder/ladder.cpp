@@ -1,6 +1,7 @@
 // Times the CUDA kernels at the sizes of the presets, each beside the simpler versions of the same op, and checks that
 // they agree:
-//   cuda_ladder [section...]    of: ceilings channel token attention loss head optimizer; all where none is named
+//   cuda_ladder [section...]    of: ceilings channel token attention loss head decoding optimizer; all where none is
+//   named
 // A rung is timed as a captured graph of ten calls, the median of seven replays.
 #include <algorithm>
 #include <array>
@@ -298,6 +299,36 @@ void head_products(int64_t M, int64_t D, int64_t V) {
        [&] { ops::cross_entropy_backward(logits, labels, loss.normalizer, scale, LossKind::softmax); });
 }
 
+/// One decoded position at the sizes of the chat model: a level of four blocks, and the head's product.
+void decoding(int64_t D, int heads, int64_t I, int64_t S, int64_t V) {
+  std::vector<CachedBlock> blocks;
+  for (uint64_t b = 0; b < 4; ++b)
+    blocks.push_back({random_weight(3 * D, D, 70 + b, false, true), random_weight(D, D, 74 + b, false, true),
+                      random_weight(2 * I, D, 78 + b, false, true), random_weight(D, I, 82 + b, false, true),
+                      random_tensor({S, D}, DType::bfloat16, 86 + b), random_tensor({S, D}, DType::bfloat16, 90 + b)});
+  const auto rope = ops::make_rope_tables(S, static_cast<int>(D / heads), 10000, cuda);
+  const Tensor position = Tensor::from(std::vector<int32_t>{static_cast<int32_t>(S - 1)}, {1}, cuda);
+  std::vector<Tensor> inputs;
+  for (uint64_t i = 0; i < 3; ++i) inputs.push_back(random_tensor({1, 1, D}, DType::bfloat16, 94 + i));
+  Tensor y[2];
+  const auto level = [&] { return ops::cached_level(inputs, blocks, &rope, position, heads, 1e-5f); };
+  const double bytes = 2.0 * 4 * static_cast<double>(4 * D * D + 3 * I * D + 2 * S * D);
+  auto& disabled = dispatch_settings().disabled;
+  for (int fused = 0; fused < 2; ++fused) {
+    if (!fused) disabled.emplace_back("cached_level");
+    y[fused] = level();
+    rung(fused ? "decoding: a level, fused" : "decoding: a level, composed", 0, bytes, level);
+    if (!fused) disabled.pop_back();
+  }
+  compare("decoding: a level", y[1], y[0]);
+  const Weight head = random_weight(V, D, 98, false, true);
+  for (const int64_t M : {1, 4, 5}) {
+    const Tensor x = random_tensor({M, D}, DType::bfloat16, 99);
+    rung("decoding: head, " + std::to_string(M) + (M < 5 ? " rows" : " rows (cublasLt)"), 0,
+         2.0 * static_cast<double>(V * D), [&] { ops::linear(x, head); });
+  }
+}
+
 void optimizer(int64_t n) {
   const Tensor g = random_tensor({n}, DType::float32, 40),
                control = Tensor::from(std::vector<float>{1e-4f, 0, 1, 1, 1, 0.5f, 0.5f}, {Control::count}, cuda);
@@ -335,6 +366,7 @@ int main(int argc, char** argv) {
     }
     if (is_wanted("head"))
       for (const int64_t V : {50266, 50272, 50304}) head_products(4096, 384, V);
+    if (is_wanted("decoding")) decoding(384, 12, 1024, 512, 50266);
     if (is_wanted("optimizer")) optimizer(46'000'000);
   } catch (const std::exception& failure) {
     std::fprintf(stderr, "error: %s\n", failure.what());

@@ -89,10 +89,9 @@ __device__ __forceinline__ void send_words(uint32_t to, uint32_t word, bool vali
   const uint32_t b = __shfl_down_sync(all_lanes, word, 1), c = __shfl_down_sync(all_lanes, word, 2),
                  d = __shfl_down_sync(all_lanes, word, 3);
   if (valid && threadIdx.x % 4 == 0)
-    asm volatile(
-        "st.async.shared::cluster.mbarrier::complete_tx::bytes.v4.b32 [%0], {%1, %2, %3, %4}, [%5];" ::"r"(to),
-        "r"(word), "r"(swapped ? c : b), "r"(swapped ? b : c), "r"(d), "r"(barrier)
-        : "memory");
+    asm volatile("st.async.shared::cluster.mbarrier::complete_tx::bytes.v4.b32 [%0], {%1, %2, %3, %4}, [%5];" ::"r"(to),
+                 "r"(word), "r"(swapped ? c : b), "r"(swapped ? b : c), "r"(d), "r"(barrier)
+                 : "memory");
 }
 __device__ __forceinline__ void load_bulk(uint32_t to, const void* from, uint32_t bytes, uint32_t barrier) {
   asm volatile("cp.async.bulk.shared::cluster.global.mbarrier::complete_tx::bytes [%0], [%1], %2, [%3];" ::"r"(to),
@@ -253,8 +252,8 @@ struct Sums<float> {
   }
 };
 
-/// partial [splits, 8 · tiles] = the stage's rows times x (a shared address), which is there after ready(). A warp takes
-/// its first units before that. The stage's room is given back as soon as it is read.
+/// partial [splits, 8 · tiles] = the stage's rows times x (a shared address), which is there after ready(). A warp
+/// takes its first units before that. The stage's room is given back as soon as it is read.
 template <class T, class Ready>
 __device__ __forceinline__ void multiply(const Ring& ring, uint32_t start, int tiles, int splits, int row_bytes,
                                          uint32_t x, float* partial, uint32_t freed, Ready&& ready) {
@@ -277,7 +276,8 @@ __device__ __forceinline__ void multiply(const Ring& ring, uint32_t start, int t
 #pragma unroll
     for (int u = 0; u < held_units; ++u) {
 #pragma unroll
-      for (int i = 0; i < 4; ++i) held[u][i] = make_uint4(0, 0, 0, 0);  // defined on every path: no live registers elsewhere
+      for (int i = 0; i < 4; ++i)
+        held[u][i] = make_uint4(0, 0, 0, 0);  // defined on every path: no live registers elsewhere
       if (u < count) load(held[u], row, first + u);
     }
     if (waiting) {
@@ -370,7 +370,8 @@ struct Keys {
       const int j = key(first, i);
       to[i] = make_uint4(0, 0, 0, 0);
       if (j < position)
-        to[i] = load_global16(static_cast<const T*>(cache) + int64_t{j} * inner + head * head_dim + chunk * pack_size<T>);
+        to[i] =
+            load_global16(static_cast<const T*>(cache) + int64_t{j} * inner + head * head_dim + chunk * pack_size<T>);
     }
   }
 };

@@ -3,7 +3,6 @@
 // a ring in shared memory, as far ahead as there is room; vectors go to all blocks of the cluster as asynchronous
 // stores that count their bytes at the receiver's barrier, so that nobody waits for more than it needs.
 #include "device/cuda/cached_level.cuh"
-
 #include "device/cuda/registration.h"
 #include "device/kernels.h"
 
@@ -321,14 +320,17 @@ Plan make_plan(const Context& context, const std::vector<Tensor>& inputs, const 
   const CachedBlock& first = blocks.front();
   const Tensor& x = inputs.front();
   const auto inner = static_cast<int>(first.o_proj.in());
-  const Model m{static_cast<int>(x.size(-1)), inner,        static_cast<int>(first.down_proj.in()), heads,
-                inner / heads,                static_cast<int>(size_of(x.dtype()))};
+  const Model m{
+      static_cast<int>(x.size(-1)),        inner, static_cast<int>(first.down_proj.in()), heads, inner / heads,
+      static_cast<int>(size_of(x.dtype()))};
   for (const CachedBlock& b : blocks)
-    for (const Tensor& t : {b.qkv_proj.value, b.o_proj.value, b.gate_up_proj.value, b.down_proj.value, b.k_cache, b.v_cache})
+    for (const Tensor& t :
+         {b.qkv_proj.value, b.o_proj.value, b.gate_up_proj.value, b.down_proj.value, b.k_cache, b.v_cache})
       if (!aligned16(t)) return plan;
   if (!context.hopper() || m.D % 128 != 0 || m.inner % 128 != 0 || m.I % 128 != 0 || m.D > 4096 || m.I > 16384)
     return plan;
-  const Kernel kernel = x.dtype() == DType::bfloat16 ? kernel_for<__nv_bfloat16>(m.head_dim) : kernel_for<float>(m.head_dim);
+  const Kernel kernel =
+      x.dtype() == DType::bfloat16 ? kernel_for<__nv_bfloat16>(m.head_dim) : kernel_for<float>(m.head_dim);
   const int cluster = kernel ? cluster_size(context, kernel) : 0;
   if (cluster > 0 && place(m, cluster, plan.params)) plan.kernel = kernel;
   return plan;
@@ -353,10 +355,11 @@ void cached_level(const std::vector<Tensor>& inputs, const std::vector<CachedBlo
     p.layers = static_cast<int>(std::min<size_t>(blocks.size() - first, most_layers));
     for (int l = 0; l < p.layers; ++l) {
       const CachedBlock& b = blocks[first + static_cast<size_t>(l)];
-      p.layer[l] = {b.qkv_proj.value.address(), b.o_proj.value.address(), b.gate_up_proj.value.address(),
-                    b.down_proj.value.address(), b.k_cache.address(), b.v_cache.address()};
+      p.layer[l] = {b.qkv_proj.value.address(),  b.o_proj.value.address(), b.gate_up_proj.value.address(),
+                    b.down_proj.value.address(), b.k_cache.address(),      b.v_cache.address()};
     }
-    // Weights are read before the kernel before this one has ended: only where that one is a level too, which writes none.
+    // Weights are read before the kernel before this one has ended: only where that one is a level too, which writes
+    // none.
     const Launch launch(context, p.cluster, context.last_level == launches());
     check(cudaLaunchKernelEx(&launch.config, plan.kernel, p), "cached_level");
     launched("cached_level");

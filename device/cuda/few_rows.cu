@@ -1,8 +1,7 @@
 // A product with a few rows is bound by reading the weight. Half a warp takes a row of it at a time, `together` rows at
 // once so that enough bytes are on their way; sums are made in float32 in a fixed order.
-#include "device/cuda/few_rows.h"
-
 #include "device/cuda/device_math.cuh"
+#include "device/cuda/few_rows.h"
 
 namespace trm::cuda {
 namespace {
@@ -20,8 +19,7 @@ __global__ __launch_bounds__(threads) void few_rows_kernel(const T* __restrict__
   const auto row_of = [&](int i) { return first + int64_t{i} * (threads / lanes); };
   const Pack<T, N>* from[together];
 #pragma unroll
-  for (int i = 0; i < together; ++i)
-    from[i] = reinterpret_cast<const Pack<T, N>*>(w + min(row_of(i), O - 1) * K);
+  for (int i = 0; i < together; ++i) from[i] = reinterpret_cast<const Pack<T, N>*>(w + min(row_of(i), O - 1) * K);
   float sum[together][M] = {};
 #pragma unroll 2
   for (int at = lane; at < packs; at += lanes) {

@@ -80,8 +80,7 @@ struct Reference {
         total += weight[j] = std::exp(score / std::sqrt(static_cast<double>(s.head_dim)));
       }
       for (int64_t j = 0; j <= position; ++j)
-        for (int64_t d = 0; d < s.head_dim; ++d)
-          out[at + d] += weight[j] / total * block.values[j * inner + at + d];
+        for (int64_t d = 0; d < s.head_dim; ++d) out[at + d] += weight[j] / total * block.values[j * inner + at + d];
     }
     return out;
   }
@@ -151,8 +150,7 @@ class CachedLevel : public OpTest {
           ops::cached_level(inputs, level.blocks, level.rope ? &*level.rope : nullptr, at(first), s.heads, eps);
       Values expected;
       for (int64_t t = 0; t < piece; ++t) {
-        const Values row =
-            level.exact.next(widen({sum.begin() + t * s.D, sum.begin() + (t + 1) * s.D}));
+        const Values row = level.exact.next(widen({sum.begin() + t * s.D, sum.begin() + (t + 1) * s.D}));
         expected.insert(expected.end(), row.begin(), row.end());
       }
       ASSERT_LT(relative_error(y, expected), tolerance()) << "positions " << first << " to " << first + piece - 1;
