@@ -27,14 +27,8 @@ struct Maps {
 
 struct Shape {
   int column_tiles, pairs, k_tiles, rows, V;
-  bool stagger;     // the second warpgroup begins a tile when the first is half through it: where there are few
-                    // tiles of K, an epilogue would otherwise find both at the same point. Needs as many as `stages`
   TilePart* parts;  // [rows, column_tiles]
 };
-
-// The first warpgroup tells the second that it is half through a tile.
-__device__ __forceinline__ void tell_half() { asm volatile("bar.arrive 3, %0;" ::"n"(2 * warpgroup) : "memory"); }
-__device__ __forceinline__ void wait_for_half() { asm volatile("bar.sync 3, %0;" ::"n"(2 * warpgroup) : "memory"); }
 
 __global__ __launch_bounds__(Tiles::threads, 1) void softmax_logits_kernel(const __grid_constant__ Maps maps,
                                                                            Shape shape) {
@@ -64,10 +58,7 @@ __global__ __launch_bounds__(Tiles::threads, 1) void softmax_logits_kernel(const
     const uint32_t staging = base + Tiles::ring_bytes + group * staging_bytes;
     float d[Tiles::accumulators];
     for (int tile = first; tile < tiles; tile += step) {
-      if (shape.stagger && group == 1) wait_for_half();
-      Tiles::multiply(ring, d, group, shape.k_tiles, [&] {
-        if (shape.stagger && group == 0) tell_half();
-      });
+      Tiles::multiply(ring, d, group, shape.k_tiles, [] {});
       const int row = row_of(tile) + 64 * group, column_tile = tile / shape.pairs, column = column_tile * Tiles::BN;
       if (column + Tiles::BN > shape.V) {
 #pragma unroll
@@ -168,7 +159,6 @@ void softmax_logits_sm90(const Tensor& x, const Weight& w, const Tensor& logits,
                     static_cast<int>((K + Tiles::BK - 1) / Tiles::BK),
                     static_cast<int>(r.rows),
                     static_cast<int>(V),
-                    (K + 63) / 64 >= 4,
                     elements<TilePart>(parts)};
   launch_pairs(context, "linear_cross_entropy", softmax_logits_kernel, int64_t{shape.pairs} * shape.column_tiles,
                Tiles::threads, shared_bytes, maps, shape);
