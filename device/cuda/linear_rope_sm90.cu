@@ -78,16 +78,14 @@ __global__ __launch_bounds__(L::Tiles::threads, 1) void linear_rope_kernel(const
     publish_barriers();
   }
   cluster_sync();
-  // tiles side by side follow each other in a cluster: their rows are rotated alike
-  const int64_t tiles = int64_t{shape.pairs} * shape.column_tiles, cluster = blockIdx.x / 2, clusters = gridDim.x / 2;
-  const int begin = static_cast<int>(tiles * cluster / clusters),
-            end = static_cast<int>(tiles * (cluster + 1) / clusters);
+  const int tiles = shape.pairs * shape.column_tiles, first = static_cast<int>(blockIdx.x) / 2,
+            step = static_cast<int>(gridDim.x) / 2;
   const auto row_of = [&](int tile) { return (2 * (tile / shape.column_tiles) + static_cast<int>(rank)) * Tiles::BM; };
   const auto column_of = [&](int tile) { return tile % shape.column_tiles * Tiles::BN; };
   if (threadIdx.x < warpgroup) {
     fewer_registers<Tiles::loader_registers>();
     if (threadIdx.x == 0)
-      for (int tile = begin; tile < end; ++tile)
+      for (int tile = first; tile < tiles; tile += step)
         Tiles::load(ring, maps.x, maps.w, row_of(tile), column_of(tile), shape.k_tiles, rank);
   } else {
     more_registers<Tiles::multiplier_registers>();
@@ -95,14 +93,10 @@ __global__ __launch_bounds__(L::Tiles::threads, 1) void linear_rope_kernel(const
               warp = thread / warp_size;
     const uint32_t staging = base + Tiles::ring_bytes + group * L::staging_bytes;
     float d[Tiles::accumulators];
-    Rotation<head_dim> rotation;
-    int rotated_row = -1;
-    for (int tile = begin; tile < end; ++tile) {
+    for (int tile = first; tile < tiles; tile += step) {
       const int row = row_of(tile) + 64 * group, column = column_of(tile);
-      if (column < shape.rotated && row != rotated_row) {
-        rotation.load(shape, row + 16 * warp + lane / 4);
-        rotated_row = row;
-      }
+      Rotation<head_dim> rotation;
+      if (column < shape.rotated) rotation.load(shape, row + 16 * warp + lane / 4);
       Tiles::multiply(ring, d, group, shape.k_tiles, [] {});
 #pragma unroll
       for (int head = 0; head < Tiles::BN / head_dim; ++head)
