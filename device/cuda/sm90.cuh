@@ -89,6 +89,13 @@ __device__ __forceinline__ void load_3d(uint32_t to, const CUtensorMap& map, int
       "l"(reinterpret_cast<uint64_t>(&map)), "r"(barrier), "r"(x), "r"(y), "r"(z)
       : "memory");
 }
+/// Consecutive bytes; addresses and number are multiples of 16.
+__device__ __forceinline__ void load_bytes(uint32_t to, const void* from, uint32_t bytes, uint32_t barrier) {
+  asm volatile(
+      "cp.async.bulk.shared::cluster.global.mbarrier::complete_tx::bytes [%0], [%1], %2, [%3];" ::"r"(to),
+      "l"(__cvta_generic_to_global(from)), "r"(bytes), "r"(barrier)
+      : "memory");
+}
 /// To the same place in both blocks of the cluster; each block's barrier counts the bytes.
 __device__ __forceinline__ void load_2d_both(uint32_t to, const CUtensorMap& map, int x, int y, uint32_t barrier) {
   asm volatile(
@@ -201,6 +208,15 @@ __device__ __forceinline__ void load_tiles_transposed(uint32_t address, uint32_t
                : "=r"(r[0]), "=r"(r[1])
                : "r"(address)
                : "memory");
+}
+
+__device__ __forceinline__ float4 load_shared(uint32_t address) {
+  float4 v;
+  asm volatile("ld.shared.v4.f32 {%0, %1, %2, %3}, [%4];"
+               : "=f"(v.x), "=f"(v.y), "=f"(v.z), "=f"(v.w)
+               : "r"(address)
+               : "memory");
+  return v;
 }
 
 // ---- numbers

@@ -149,14 +149,57 @@ TEST_P(Attention, MatchesFloat64AroundTheTilesOfShortSequences) {
 }
 
 TEST_P(Attention, MatchesFloat64AroundTheTilesOfLongSequences) {
-  check({2, 129, 2, 64, true});
-  check({1, 192, 1, 64, true});
-  check({2, 200, 3, 64, false});
-  check({1, 257, 3, 32, false});
-  check({2, 385, 1, 32, true});
+  for (const bool causal : {false, true})
+    for (const int64_t N : {129, 191, 192, 193, 255, 300}) {
+      check({1, N, 2, 64, causal});
+      check({2, N, 1, 32, causal});
+    }
+  check({1, 512, 1, 32, true});
+  check({1, 512, 1, 64, false});
+  check({1, 916, 1, 64, true});
+  check({1, 917, 1, 32, false});
+  check({1, 1025, 1, 64, false});
+  check({1, 1500, 1, 32, true});
 }
 
-TEST_P(Attention, LargeScoresStayFinite) { check({1, 40, 2, 16, true}, 8); }
+TEST_P(Attention, LargeScoresStayFinite) {
+  check({1, 40, 2, 16, true}, 8);
+  check({1, 200, 1, 64, false}, 5);
+  check({1, 333, 1, 32, true}, 8);
+}
+
+// More heads than a GPU has multiprocessors: copies of one example, all of which give its bits.
+TEST_P(Attention, ManyHeadsMatchFloat64) {
+  if (device().kind == DeviceKind::cpu) GTEST_SKIP() << "the number of heads changes nothing on the cpu";
+  for (const Sizes& s : {Sizes{1, 130, 7, 64, false},
+                         {1, 200, 7, 32, true},
+                         {1, 320, 7, 64, true},
+                         {1, 450, 3, 32, false},
+                         {1, 916, 2, 64, false}}) {
+    SCOPED_TRACE(name(s));
+    const int64_t B = 140 / s.heads + 1;
+    const auto one = random(s.elements(), 1), one_dout = random(s.N * s.inner(), 2);
+    std::vector<float> qkv, dout;
+    for (int64_t b = 0; b < B; ++b) {
+      qkv.insert(qkv.end(), one.begin(), one.end());
+      dout.insert(dout.end(), one_dout.begin(), one_dout.end());
+    }
+    const Tensor x = tensor(qkv, {B, s.N, 3 * s.inner()});
+    Tensor out = poisoned({B, s.N, s.inner()}, dtype(), device()),
+           lse = poisoned({B, s.heads, s.N}, DType::float32, device()),
+           dqkv = poisoned({B, s.N, 3 * s.inner()}, dtype(), device());
+    kernels::attention(x, s.heads, s.causal, out, &lse);
+    kernels::attention_backward(tensor(dout, {B, s.N, s.inner()}), x, out, lse, s.heads, s.causal, dqkv);
+    const Reference expected = reference(s, widen(one), widen(one_dout));
+    EXPECT_LT(relative_error(out.rows(0, 1), expected.out), tolerance());
+    EXPECT_LT(relative_error(lse.rows(0, 1), expected.lse), dtype() == DType::float32 ? 1e-5 : 4e-3);
+    EXPECT_LT(relative_error(dqkv.rows(0, 1), expected.dqkv), tolerance() * (dtype() == DType::float32 ? 3 : 1));
+    for (const Tensor& t : {out, lse, dqkv}) {
+      const auto first = t.rows(0, 1).to_vector<float>();
+      for (int64_t b = 1; b < B; ++b) ASSERT_EQ(t.rows(b, 1).to_vector<float>(), first) << "example " << b;
+    }
+  }
+}
 
 TEST_P(Attention, BackwardMatchesFiniteDifferences) {
   for (const bool causal : {false, true}) {
