@@ -1,9 +1,13 @@
+#include <signal.h>
+
 #include <exception>
 #include <iostream>
+#include <new>
 #include <string>
 
 #include "build_dataset/options.h"
 #include "build_dataset/subcommands.h"
+#include "logging/logging.h"
 
 namespace {
 
@@ -36,12 +40,16 @@ int run(int argc, char** argv) {
 }  // namespace
 
 int main(int argc, char** argv) {
+  ::signal(SIGXFSZ, SIG_IGN);  // a limit of file sizes is an error of writing
   try {
     const int status = run(argc, argv);
     std::cout.flush();
-    return std::cout ? status : 1;
+    if (std::cout) return status;
+    trm::logging::error("standard output is closed or full: lines are missing there, the dataset is whole");
+  } catch (const std::bad_alloc&) {
+    trm::logging::error("the memory of this machine does not suffice for this input");
   } catch (const std::exception& error) {
-    std::cerr << "error: " << error.what() << '\n';
-    return 1;
+    trm::logging::error(error.what());
   }
+  return 1;
 }

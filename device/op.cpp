@@ -2,13 +2,13 @@
 
 #include <algorithm>
 #include <chrono>
-#include <cstdio>
 #include <cstdlib>
 #include <mutex>
 #include <set>
 #include <sstream>
 
 #include "device/backend.h"
+#include "device/messages.h"
 
 namespace trm {
 namespace {
@@ -98,8 +98,8 @@ void OpBase::enter_fallback(Device device, const std::string& reason) const {
   static std::set<std::pair<std::string, std::string>> warned;
   const std::lock_guard lock(mutex);
   if (warned.emplace(name_, reason).second)
-    std::fprintf(stderr, "warning: %s has no native kernel on %s (%s): it runs on the cpu, with copies there and back\n", name_,
-                 to_string(device).c_str(), reason.c_str());
+    tell(MessageKind::warning, std::string(name_) + " has no native kernel on " + to_string(device) + " (" + reason +
+                                   "): it runs on the cpu, with copies there and back");
 }
 
 namespace detail {

@@ -11,6 +11,7 @@
 #include "generate/answer.h"
 #include "generate/dialogue.h"
 #include "generate/output.h"
+#include "logging/logging.h"
 #include "runtime/op_report.h"
 #include "runtime/programs.h"
 
@@ -101,7 +102,7 @@ void converse(const std::function<void(const std::string&)>& answer, Dialogue& d
         answer(line);
       } catch (const PromptError& error) {
         // The conversation goes on as it was.
-        note(std::string("error: ") + error.what());
+        logging::error(error.what());
       }
     }
   }

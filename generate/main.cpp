@@ -2,6 +2,7 @@
 
 #include <exception>
 #include <iostream>
+#include <new>
 
 #include "device/op.h"
 #include "device/selection.h"
@@ -43,6 +44,7 @@ bool is_language_model(const LoadedModel& loaded) {
 }
 
 void run(const Options& options) {
+  logging::show_from(options.log_level);
   if (options.help) return write_answer(usage());
   if (options.version) return write_answer("generate " + program_version() + "\n");
   if (options.fallback) set_fallback(*options.fallback);
@@ -93,12 +95,14 @@ void run(const Options& options) {
 }  // namespace trm
 
 int main(int argc, char** argv) {
+  trm::start_messages(trm::logging::Notes::standard_error);
   try {
     trm::run(trm::parse_options(argc, argv));
     return 0;
+  } catch (const std::bad_alloc&) {
+    trm::logging::error("the memory of this machine does not suffice for this model");
   } catch (const std::exception& error) {
-    std::cout.flush();
-    std::cerr << "error: " << error.what() << '\n';
-    return 1;
+    trm::logging::error(error.what());
   }
+  return 1;
 }

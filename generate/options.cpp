@@ -22,8 +22,8 @@ const std::vector<std::string> language_names = {"prompt",      "interactive", "
                                                  "temperature", "top-k",       "top-p",  "min-p",     "repeat-penalty",
                                                  "seed",        "stop",        "decode"};
 const std::vector<std::string> puzzle_names = {"puzzle", "puzzle-id"};
-const std::vector<std::string> common_names = {"checkpoint",   "device", "dtype",  "op-report",
-                                               "list-devices", "help",   "version", "fallback"};
+const std::vector<std::string> common_names = {"checkpoint",   "device",   "dtype", "op-report", "log-level",
+                                               "list-devices", "fallback", "help",  "version"};
 
 cxxopts::Options make_options() {
   cxxopts::Options options("generate", "Answers prompts, or solves puzzles, with a trained model.");
@@ -35,9 +35,12 @@ cxxopts::Options make_options() {
       ("op-report", "print the table of ops and devices with calls, bytes and time; json:FILE writes it there", text(),
        "[json:FILE]")  //
       ("fallback",
-       "on: ops without a kernel on the device run on the cpu (otherwise as TRM_FALLBACK says); off: they are an error; "
+       "on: ops without a kernel on the device run on the cpu (otherwise as TRM_FALLBACK says); off: they are an "
+       "error; "
        "only:OP,OP…: an error but for these",
-       text(), "HOW")                            //
+       text(), "HOW")  //
+      ("log-level", "least that is told on standard error: info, warning or error", text()->default_value("info"),
+       "LEVEL")                                  //
       ("version", "print the version and stop")  //
       ("h,help", "print this");
   options.add_options("language models")  //
@@ -199,6 +202,11 @@ Options parse_options(int argc, const char* const* argv) {
   options.checkpoint = optional_text(result, "checkpoint");
   options.device = optional_text(result, "device");
   options.fallback = optional_text(result, "fallback");
+  try {
+    options.log_level = logging::parse_level(result["log-level"].as<std::string>());
+  } catch (const std::invalid_argument& error) {
+    throw UsageError(std::string("--log-level ") + error.what());
+  }
   if (const auto dtype = optional_text(result, "dtype")) {
     if (*dtype != "bfloat16" && *dtype != "float32") refuse("dtype", *dtype, "bfloat16 or float32");
     options.dtype = parse_dtype(*dtype);

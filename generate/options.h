@@ -7,6 +7,7 @@
 
 #include "device/dtype.h"
 #include "generate/sampling.h"
+#include "logging/logging.h"
 
 namespace trm {
 
@@ -21,6 +22,7 @@ struct Options {
   std::optional<std::string> checkpoint, device, fallback;
   std::optional<DType> dtype;
   std::optional<std::string> op_report;  // "": on the terminal; else the file of --op-report=json:FILE
+  logging::Level log_level = logging::Level::note;
   bool list_devices = false, help = false, version = false;
 
   // Language models.

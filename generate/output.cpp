@@ -3,6 +3,8 @@
 #include <iostream>
 #include <stdexcept>
 
+#include "logging/logging.h"
+
 namespace trm {
 
 void write_answer(std::string_view text) {
@@ -10,6 +12,6 @@ void write_answer(std::string_view text) {
   if (!std::cout) throw std::runtime_error("the answer cannot be written to standard output");
 }
 
-void note(std::string_view text) { std::cerr << text << std::endl; }
+void note(std::string_view text) { logging::note(std::string(text)); }
 
 }  // namespace trm

@@ -7,7 +7,7 @@ namespace trm {
 /// std::runtime_error where it cannot be written.
 void write_answer(std::string_view text);
 
-/// A line on standard error.
+/// A line on standard error, where notes are shown (--log-level).
 void note(std::string_view text);
 
 }  // namespace trm

@@ -61,11 +61,10 @@ void answer_puzzle(const LoadedModel& loaded, const Options& options) {
                 "The model is %s (q_halt %.3f, probability of being right %.3f) after %d supervision steps, %.2f s.",
                 answer.halts ? "confident" : "not confident", static_cast<double>(answer.q_halt),
                 1 / (1 + std::exp(-q)), config.halt_max_steps, seconds);
-  std::cerr << line << '\n';
+  note(line);
   if (puzzle.kind == PuzzleKind::tokens) return;
   const std::string broken = first_broken_rule(puzzle, answer.tokens);
-  std::cerr << (broken.empty() ? "The solution keeps the rules." : "The solution breaks the rules: " + broken + ".")
-            << '\n';
+  note(broken.empty() ? "The solution keeps the rules." : "The solution breaks the rules: " + broken + ".");
 }
 
 }  // namespace trm

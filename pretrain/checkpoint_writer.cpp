@@ -2,6 +2,8 @@
 
 #include <cmath>
 
+#include "logging/logging.h"
+
 namespace trm {
 
 namespace fs = std::filesystem;
@@ -47,7 +49,7 @@ bool CheckpointWriter::save(const std::function<checkpoint::Checkpoint()>& captu
     }
     candidate_.reset();
     error_.clear();
-    progress_.say("Saved " + file.string() + (best_ && best_->step == made.step ? " (best so far)" : ""));
+    logging::note("Saved " + file.string() + (best_ && best_->step == made.step ? " (best so far)" : ""));
     tidy(made.step);
     return true;
   } catch (const std::exception& error) {
@@ -61,7 +63,7 @@ void CheckpointWriter::tidy(int64_t step) {
   try {
     checkpoint::keep_last(folder_, keep_last_, {step});
   } catch (const checkpoint::Error& error) {
-    progress_.warn(error.what());
+    logging::warn(error.what());
   }
 }
 

@@ -25,9 +25,12 @@ cxxopts::Options make_options() {
        "there",
        cxxopts::value<std::string>()->implicit_value(""), "json:FILE")  //
       ("fallback",
-       "on: ops without a kernel on the device run on the cpu (otherwise as TRM_FALLBACK says); off: they are an error; "
+       "on: ops without a kernel on the device run on the cpu (otherwise as TRM_FALLBACK says); off: they are an "
+       "error; "
        "only:OP,OP…: an error but for these",
        cxxopts::value<std::string>(), "HOW")  //
+      ("log-level", "least that the terminal shows: info, warning or error; train.log has all",
+       cxxopts::value<std::string>(), "LEVEL")                          //
       ("help-config", "print every key of the configuration and stop")  //
       ("h,help", "print this")                                          //
       ("overrides", "", cxxopts::value<std::vector<std::string>>());
@@ -100,9 +103,8 @@ CommandLine parse_command_line(int argc, const char* const* argv) {
       const std::string name = argument.substr(argument.starts_with("--") ? 2 : 1);
       const std::string bare = name.substr(0, name.find('='));
       static const std::vector<std::string> known = {"config-name", "config-path",  "device",    "print-config",
-                                                     "check-setup", "list-devices", "op-report", "help-config",
-                                                     "fallback",
-                                                     "h",           "help"};
+                                                     "check-setup", "list-devices", "op-report", "fallback",
+                                                     "log-level",   "help-config",  "h",         "help"};
       if (std::find(known.begin(), known.end(), bare) == known.end())
         throw UsageError("unknown option " + argument + hint(argument));
     }
@@ -114,6 +116,13 @@ CommandLine parse_command_line(int argc, const char* const* argv) {
   line.config_path = text(result, "config-path");
   line.device = text(result, "device");
   line.fallback = text(result, "fallback");
+  if (const auto level = text(result, "log-level")) {
+    try {
+      line.log_level = logging::parse_level(*level);
+    } catch (const std::invalid_argument& error) {
+      throw UsageError(std::string("--log-level ") + error.what());
+    }
+  }
   line.print_config = result.count("print-config") > 0;
   line.check_setup = result.count("check-setup") > 0;
   line.list_devices = result.count("list-devices") > 0;
@@ -141,7 +150,7 @@ std::string usage() {
          "  pretrain --config-name cfg_chat_fast --print-config\n"
          "  pretrain --check-setup --device cuda\n"
          "\nA run's folder is checkpoints/<project_name>/<run_name>, or checkpoint_path: all_config.yaml, "
-         "metrics.jsonl and checkpoints step_<n>.h5.\n"
+         "metrics.jsonl, train.log and checkpoints step_<n>.h5.\n"
          "Ctrl-C (SIGINT) or SIGTERM finishes the step, saves, and says how to continue; a second one stops at once.\n";
 }
 

@@ -4,6 +4,8 @@
 #include <string>
 #include <vector>
 
+#include "logging/logging.h"
+
 namespace trm {
 
 /// A command line that cannot be understood; the message names the argument.
@@ -15,6 +17,7 @@ struct CommandLine {
   std::string config_name = "cfg_pretrain";
   std::optional<std::string> config_path, device, fallback;
   std::optional<std::string> op_report;  // "": on the terminal; else the file of --op-report=json:FILE
+  logging::Level log_level = logging::Level::note;
   bool print_config = false, check_setup = false, list_devices = false, help = false, help_config = false;
   std::vector<std::string> overrides;  // key=value, +key=value, ++key=value, ~key
   std::vector<std::string> arguments;  // as they were typed, without the program's name

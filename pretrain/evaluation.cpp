@@ -2,6 +2,7 @@
 
 #include <limits>
 
+#include "logging/logging.h"
 #include "pretrain/saved_outputs.h"
 #include "pretrain/signals.h"
 
@@ -53,7 +54,7 @@ std::optional<EvaluationResult> evaluate(const Model& model, const std::shared_p
       act();
     } catch (const std::exception& error) {
       outputs.reset();
-      progress.complain(std::string(error.what()) + "; the outputs of this evaluation are not saved");
+      logging::error(std::string(error.what()) + "; the outputs of this evaluation are not saved");
     }
   };
   if (!request.names.empty()) saving([&] { outputs = std::make_unique<SavedOutputs>(request.folder, request.names); });

@@ -26,14 +26,15 @@ LoadedSettings settings_of(const CommandLine& line) {
   request.overrides = line.overrides;
   request.installed_folder = installed_config_folder();
   LoadedSettings loaded = load_settings(request);
-  for (const std::string& warning : loaded.warnings) std::cerr << "warning: " << warning << std::endl;
+  for (const std::string& warning : loaded.warnings) logging::warn(warning);
   return loaded;
 }
 
 Device choose_device(const CommandLine& line) {
+  dispatch_settings();  // what the environment says of ops is read and checked
   const Device device = select_device(line.device).device;
   refuse_distributed(device);
-  std::cout << "Using device: " << to_string(device) << std::endl;
+  logging::note("Using device: " + to_string(device));
   return device;
 }
 
@@ -43,7 +44,7 @@ void report_ops(const std::string& file) {
     return;
   }
   write_op_report(file);
-  std::cout << "Op report: " << file << std::endl;
+  logging::note("Op report: " + file);
 }
 
 int train(const CommandLine& line, const Settings& settings, const std::string& program) {
@@ -61,6 +62,7 @@ int train(const CommandLine& line, const Settings& settings, const std::string& 
 
 int run(int argc, char** argv) {
   const CommandLine line = parse_command_line(argc, argv);
+  logging::show_from(line.log_level);
   if (line.fallback) set_fallback(*line.fallback);
   if (line.help)
     std::cout << usage();
@@ -86,16 +88,19 @@ int run(int argc, char** argv) {
 }  // namespace trm
 
 int main(int argc, char** argv) {
+  using namespace trm;
+  start_messages(logging::Notes::standard_output);
   try {
-    const int status = trm::run(argc, argv);
+    const int status = run(argc, argv);
     std::cout.flush();
-    return std::cout ? status : 1;
+    if (std::cout) return status;
+    logging::error("standard output is closed or full: what was to be written there is missing, all else was done");
   } catch (const std::bad_alloc&) {
-    std::cerr << "error: the memory of this machine does not suffice; lower global_batch_size (and raise "
-                 "gradient_accumulation_steps)"
-              << std::endl;
+    logging::error(
+        "the memory of this machine does not suffice; lower global_batch_size (and raise "
+        "gradient_accumulation_steps), or the model's sizes");
   } catch (const std::exception& error) {
-    std::cerr << "error: " << error.what() << std::endl;
+    logging::error(error.what());
   }
   return 1;
 }

@@ -7,8 +7,10 @@
 #include <array>
 #include <cmath>
 #include <cstdio>
+#include <cstdlib>
 #include <iostream>
 
+#include "logging/logging.h"
 #include "runtime/programs.h"
 
 namespace trm {
@@ -39,6 +41,13 @@ std::string bar(double share, size_t width) {
   return text;
 }
 
+/// A terminal that can wipe a line, and a user who wants to see notes.
+bool draws_bar() {
+  const char* terminal = std::getenv("TERM");
+  return ::isatty(STDERR_FILENO) == 1 && terminal && std::string(terminal) != "dumb" && *terminal != '\0' &&
+         logging::shows_notes();
+}
+
 }  // namespace
 
 std::string duration_text(double seconds) {
@@ -53,7 +62,10 @@ std::string duration_text(double seconds) {
   return text.data();
 }
 
-Progress::Progress() : terminal_(::isatty(STDERR_FILENO) == 1) { start(0, 0); }
+Progress::Progress() : terminal_(draws_bar()) {
+  start(0, 0);
+  logging::before_lines([this] { clear(); });
+}
 
 void Progress::start(int64_t total, int64_t done) {
   total_ = total;
@@ -62,7 +74,10 @@ void Progress::start(int64_t total, int64_t done) {
   last_line_ = start_ - line_interval;
 }
 
-Progress::~Progress() { clear(); }
+Progress::~Progress() {
+  logging::before_lines(nullptr);
+  clear();
+}
 
 std::string Progress::text(bool with_bar) const {
   const double seconds = std::chrono::duration<double>(Clock::now() - start_).count();
@@ -106,7 +121,7 @@ void Progress::show(const Reading& reading) {
   } else if (now - last_line_ >= line_interval) {
     last_line_ = now;
     line_step_ = last_.step;
-    std::cout << text(false) << std::endl;
+    logging::note(text(false));
   }
 }
 
@@ -115,26 +130,9 @@ void Progress::activity(const std::string& text) {
   if (terminal_ && (text.empty() || Clock::now() - last_drawn_ >= redraw_interval)) draw();
 }
 
-void Progress::say(const std::string& line) {
-  clear();
-  std::cout << line << std::endl;
-}
-
-void Progress::warn(const std::string& line) {
-  clear();
-  std::cout.flush();
-  std::cerr << "warning: " << line << std::endl;
-}
-
-void Progress::complain(const std::string& line) {
-  clear();
-  std::cout.flush();
-  std::cerr << "error: " << line << std::endl;
-}
-
 void Progress::finish() {
   clear();
-  if (shown_ && !finished_ && (terminal_ || line_step_ != last_.step)) std::cout << text(false) << std::endl;
+  if (shown_ && !finished_ && (terminal_ || line_step_ != last_.step)) logging::note(text(false));
   finished_ = true;
 }
 

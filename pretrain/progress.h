@@ -1,37 +1,33 @@
 #pragma once
 #include <chrono>
 #include <cstdint>
+#include <limits>
 #include <string>
 
 namespace trm {
 
-/// What the user sees of a run: lines on standard output, and how far it is: a bar that is redrawn on a terminal
-/// (standard error), else a line every ten seconds.
+/// How far a run is: a bar that is redrawn on a terminal (standard error), else a note every ten seconds. Messages wipe
+/// the bar away; where notes are not shown, there is none.
 class Progress {
  public:
   Progress();
   ~Progress();
+  Progress(const Progress&) = delete;
 
   /// From here time and steps count: `total` steps, of which `done` were done before (a resumed run).
   void start(int64_t total, int64_t done);
 
   struct Reading {
     int64_t step = 0;
-    double loss = 0, accuracy = 0;  // NaN: not known
-    double tokens_per_second = 0;   // 0: not known
+    double loss = std::numeric_limits<double>::quiet_NaN(), accuracy = loss;  // NaN: not known
+    double tokens_per_second = 0;                                             // 0: not known
   };
   void show(const Reading& reading);
   const Reading& last() const { return last_; }
   /// An evaluation or another stretch without steps: "evaluating 12/40"; "" ends it.
   void activity(const std::string& text);
 
-  /// A line of its own, above the bar.
-  void say(const std::string& line);
-  /// "warning: …" on standard error.
-  void warn(const std::string& line);
-  /// "error: …" on standard error, where the run goes on.
-  void complain(const std::string& line);
-  /// Shows the last reading as a line, and no bar any more.
+  /// Notes the last reading, and shows no bar any more.
   void finish();
 
  private:

@@ -112,6 +112,7 @@ void resume_automatically(const Settings& settings, const DataMetadata& data, Ru
   if (!settings.checkpoint_path && !settings.run_name) {
     if (const auto run = latest_run(settings, data)) {
       plan.folder = *run;
+      plan.present = checkpoint::checkpoints_in(*run);
       plan.notes.push_back(
           "resume=auto without run_name or checkpoint_path: the latest run of this project with this configuration");
     }
@@ -119,7 +120,7 @@ void resume_automatically(const Settings& settings, const DataMetadata& data, Ru
   std::vector<std::string> skipped;
   plan.resume = checkpoint::newest_whole(plan.folder, &skipped);
   plan.warnings.insert(plan.warnings.end(), skipped.begin(), skipped.end());
-  for (const fs::path& file : checkpoint::checkpoints_in(plan.folder))
+  for (const fs::path& file : plan.present)
     if (!plan.resume || *checkpoint::step_of(file) > *checkpoint::step_of(*plan.resume)) plan.broken.push_back(file);
   if (!plan.resume)
     plan.notes.push_back("resume=auto: no whole checkpoint in " + quoted(plan.folder) + ": starting afresh");
@@ -149,13 +150,14 @@ RunPlan plan_run(const Settings& settings, const DataMetadata& data) {
   else
     plan.folder = fresh_folder(settings);
 
+  plan.present = checkpoint::checkpoints_in(plan.folder);
   if (settings.resume == "auto")
     resume_automatically(settings, data, plan);
   else if (from_file)
     resume_from(settings.resume, plan);
-  else if (const auto there = checkpoint::checkpoints_in(plan.folder); !there.empty())
+  else if (!plan.present.empty())
     throw Error("the run folder " + quoted(plan.folder) + " already has checkpoints (" +
-                there.back().filename().string() +
+                plan.present.back().filename().string() +
                 "): continue that run with resume=auto, or choose another run_name or checkpoint_path");
   return plan;
 }

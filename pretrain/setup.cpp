@@ -5,6 +5,7 @@
 #include "data/error.h"
 #include "data/files.h"
 #include "device/backend.h"
+#include "logging/logging.h"
 #include "pretrain/saved_outputs.h"
 #include "pretrain/trainer.h"
 #include "runtime/model_settings.h"
@@ -53,9 +54,9 @@ Trainer::Trainer(const Settings& settings, TrainingData data, RunPlan plan, Devi
       planned_(plan_steps(settings, *data_.train)),
       target_(std::min(planned_, settings.max_steps.value_or(planned_))) {
   SavedOutputs::require_known(settings_.eval_save_outputs);
-  for (const std::string& note : plan_.notes) progress_.say(note);
-  for (const std::string& warning : plan_.warnings) progress_.warn(warning);
-  for (const std::string& warning : loading_.warnings) progress_.warn(warning);
+  for (const std::string& note : plan_.notes) logging::note(note);
+  for (const std::string& warning : plan_.warnings) logging::warn(warning);
+  for (const std::string& warning : loading_.warnings) logging::warn(warning);
 
   std::optional<checkpoint::Checkpoint> resumed;
   if (plan_.resume) {
@@ -63,15 +64,15 @@ Trainer::Trainer(const Settings& settings, TrainingData data, RunPlan plan, Devi
     check_resumable(*resumed);
   }
   const Metadata& metadata = data_.train->metadata();
-  progress_.say(
+  logging::note(
       "Data: " + with_commas(static_cast<int64_t>(data_.train->examples())) + " training examples" +
       (data_.test ? ", " + with_commas(static_cast<int64_t>(data_.test->examples())) + " to evaluate on" : "") +
       "; sequence length " + std::to_string(metadata.seq_len) + ", vocabulary " + with_commas(metadata.vocab_size));
-  for (const std::string& note : data_.notes) progress_.say("Note: " + note);
+  for (const std::string& note : data_.notes) logging::note("Note: " + note);
   if (!settings_.evaluators.empty() && is_arc(settings_))
-    progress_.warn("evaluator " + settings_.evaluators.front().name +
-                   " is not in this version: accuracy and exact accuracy are evaluated, pass@K is not");
-  for (const std::string& doubt : doubts(settings_)) progress_.warn(doubt);
+    logging::warn("evaluator " + settings_.evaluators.front().name +
+                  " is not in this version: accuracy and exact accuracy are evaluated, pass@K is not");
+  for (const std::string& doubt : doubts(settings_)) logging::warn(doubt);
 
   make_model(resumed);
   make_step(resumed);
@@ -88,28 +89,28 @@ void Trainer::check_resumable(const checkpoint::Checkpoint& resumed) {
         text + "\nresume with these as they were, or start a new run from its weights with load_checkpoint=" +
         plan_.resume->string());
   }
-  for (const std::string& note : differences.notes) progress_.say("Note: changed since the checkpoint: " + note);
+  for (const std::string& note : differences.notes) logging::note("Note: changed since the checkpoint: " + note);
   const std::string device = note_of(resumed, "device"), threads = note_of(resumed, "threads");
   if (!device.empty() && device != name_of(device_.kind))
-    progress_.say("Note: the checkpoint was made on " + device + "; on " + name_of(device_.kind) +
+    logging::note("Note: the checkpoint was made on " + device + "; on " + name_of(device_.kind) +
                   " its numbers are continued within rounding, not bit for bit");
   else if (device_.kind == DeviceKind::cpu && !threads.empty() && threads != std::to_string(thread_count()))
-    progress_.warn("the checkpoint was made with " + threads + " threads, this run has " +
-                   std::to_string(thread_count()) + ": sums may round differently; OMP_NUM_THREADS=" + threads +
-                   " continues bit for bit");
+    logging::warn("the checkpoint was made with " + threads + " threads, this run has " +
+                  std::to_string(thread_count()) + ": sums may round differently; OMP_NUM_THREADS=" + threads +
+                  " continues bit for bit");
 }
 
 void Trainer::make_model(const std::optional<checkpoint::Checkpoint>& resumed) {
   ModelConfig config = model_config(settings_, data_.metadata);
   const PrecisionRule precision = precision_rule(device_, config.forward_dtype);
-  if (precision.note) progress_.say("Note: " + *precision.note);
+  if (precision.note) logging::note("Note: " + *precision.note);
   config.forward_dtype = precision.dtype;
   model_ = std::make_unique<Model>(config, device_, static_cast<uint64_t>(settings_.seed), true);
 
   std::string text = "Model: " + settings_.arch.name + ", " + with_commas(model_->parameters().count()) + " parameters";
   if (const Tensor& table = model_->puzzle_table())
     text += ", puzzle table " + with_commas(table.size(0)) + " x " + std::to_string(table.size(1));
-  progress_.say(text + "; " + name_of(config.forward_dtype) +
+  logging::note(text + "; " + name_of(config.forward_dtype) +
                 (settings_.freeze_weights ? "; only the puzzle table is trained" : ""));
   if (!settings_.load_checkpoint || resumed) return;
 
@@ -131,8 +132,8 @@ void Trainer::make_model(const std::optional<checkpoint::Checkpoint>& resumed) {
         if (difference.starts_with("arch.")) text += "\n  " + difference;
     throw checkpoint::Error(text);
   }
-  progress_.say("Weights from " + file + (stored.ema ? " (moving average)" : ""));
-  if (!note.empty()) progress_.say("Note: " + note);
+  logging::note("Weights from " + file + (stored.ema ? " (moving average)" : ""));
+  if (!note.empty()) logging::note("Note: " + note);
 }
 
 LoaderOptions Trainer::loader_options() const {
@@ -168,23 +169,28 @@ void Trainer::make_step(const std::optional<checkpoint::Checkpoint>& resumed) {
     text += " x " + std::to_string(settings_.gradient_accumulation_steps) + " accumulated = " + std::to_string(rows);
   text += "; " + with_commas(planned_) + " optimizer steps planned (" + with_commas(settings_.epochs) + " epochs)";
   if (target_ < planned_) text += ", stopping after " + with_commas(target_);
-  progress_.say(text);
+  logging::note(text);
   if (settings_.lr_warmup_steps >= planned_)
-    progress_.warn("lr_warmup_steps " + std::to_string(settings_.lr_warmup_steps) +
-                   " is not below the planned steps: the learning rate does not reach lr");
-  if (resumed) progress_.say("Resuming from " + plan_.resume->string() + " at step " + with_commas(steps_));
+    logging::warn("lr_warmup_steps " + std::to_string(settings_.lr_warmup_steps) +
+                  " is not below the planned steps: the learning rate does not reach lr");
+  if (resumed) logging::note("Resuming from " + plan_.resume->string() + " at step " + with_commas(steps_));
 }
 
 void Trainer::open_folder(bool resumed) {
   std::error_code error;
   fs::create_directories(plan_.folder, error);
   if (error) throw checkpoint::Error("cannot make the run folder " + quoted(plan_.folder) + ": " + error.message());
+  lock_.emplace(plan_.folder);
+  if (checkpoint::checkpoints_in(plan_.folder) != plan_.present)
+    throw checkpoint::Error("the checkpoints in " + quoted(plan_.folder) +
+                            " changed while this run was starting: another one wrote there; start again");
+  logging::append_to(plan_.folder / "train.log");
   checkpoint::remove_stale_temporaries(plan_.folder);
   for (const fs::path& file : plan_.broken) {
     fs::path aside = file;
     aside += ".damaged";
     fs::rename(file, aside);
-    progress_.warn(quoted(file) + " is not whole: kept as " + aside.filename().string());
+    logging::warn(quoted(file) + " is not whole: kept as " + aside.filename().string());
   }
   const std::string config = to_yaml(settings_, data_.metadata);
   checkpoint::write_file(plan_.folder / "all_config.yaml", config);
@@ -196,16 +202,16 @@ void Trainer::open_folder(bool resumed) {
                                                     {"precision", name_of(model_->dtype())}};
   writer_.emplace(plan_.folder, settings_, CheckpointWriter::Constants{config, data_.tokenizer_json, notes}, progress_);
   if (resumed) writer_->resume(steps_);
-  progress_.say("Run folder: " + plan_.folder.string());
+  logging::note("Run folder: " + plan_.folder.string());
 
   uint64_t bytes = 0;
   for (const auto& [name, tensor] : model_->state()) bytes += tensor.bytes();
   for (const auto& [name, tensor] : optimizer_->state(model_->parameters())) bytes += tensor.bytes();
   const fs::space_info space = fs::space(plan_.folder, error);
   if (!error && space.available < bytes)
-    progress_.warn("a checkpoint takes about " + with_commas(static_cast<int64_t>(bytes >> 20)) + " MiB, and " +
-                   with_commas(static_cast<int64_t>(space.available >> 20)) + " MiB are free in " +
-                   quoted(plan_.folder));
+    logging::warn("a checkpoint takes about " + with_commas(static_cast<int64_t>(bytes >> 20)) + " MiB, and " +
+                  with_commas(static_cast<int64_t>(space.available >> 20)) + " MiB are free in " +
+                  quoted(plan_.folder));
 }
 
 }  // namespace trm

@@ -4,6 +4,8 @@
 #include <unistd.h>
 
 #include <atomic>
+#include <cerrno>
+#include <string_view>
 
 namespace trm {
 namespace {
@@ -11,9 +13,23 @@ namespace {
 std::atomic<int> received{0};
 static_assert(std::atomic<int>::is_always_lock_free);
 
+/// All that a signal handler may do.
+void say(std::string_view text) {
+  if (::write(STDERR_FILENO, text.data(), text.size()) < 0) return;
+}
+
 void note(int signal) {
   int none = 0;
+  const int error = errno;
   if (!received.compare_exchange_strong(none, signal)) ::_exit(128 + signal);
+  say("\nStopping after this step; a second signal stops at once.\n");
+  errno = error;
+}
+
+void data_gone(int) {
+  say("\nerror: a memory-mapped file of the dataset can no longer be read: it was made shorter, or its disk failed; "
+      "checkpoints are as they were\n");
+  ::_exit(1);
 }
 
 }  // namespace
@@ -27,6 +43,8 @@ void catch_stop_signals() {
   if (::sigaction(SIGHUP, nullptr, &hang_up) == 0 && hang_up.sa_handler != SIG_IGN)
     ::sigaction(SIGHUP, &action, nullptr);
   ::signal(SIGPIPE, SIG_IGN);
+  ::signal(SIGXFSZ, SIG_IGN);
+  ::signal(SIGBUS, data_gone);
 }
 
 int stop_signal() { return received; }

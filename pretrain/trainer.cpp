@@ -1,9 +1,11 @@
 #include "pretrain/trainer.h"
 
+#include <cmath>
 #include <csignal>
 #include <thread>
 
 #include "data/error.h"
+#include "logging/logging.h"
 #include "pretrain/signals.h"
 #include "runtime/op_report.h"
 #include "runtime/programs.h"
@@ -12,11 +14,11 @@ namespace trm {
 
 int Trainer::run(const std::string& resume_command) {
   if (steps_ >= target_) {
-    progress_.say("Nothing is left to do: step " + with_commas(steps_) + " of " + with_commas(target_) + " is reached" +
+    logging::note("Nothing is left to do: step " + with_commas(steps_) + " of " + with_commas(target_) + " is reached" +
                   (target_ < planned_ ? " (max_steps)" : "; more epochs continue the run"));
     return 0;
   }
-  if (!compile_.on) progress_.say("Compile: off (" + compile_.reason + ")");
+  if (!compile_.on) logging::note("Compile: off (" + compile_.reason + ")");
   progress_.start(target_, steps_);
   bool more = true, stopped = false;
   while (!stopped && more && steps_ < target_) {
@@ -28,7 +30,7 @@ int Trainer::run(const std::string& resume_command) {
   progress_.finish();
   if (!stopped) {
     if (!more)
-      progress_.say("The data ended after step " + with_commas(steps_) + " of " + with_commas(planned_) + " planned");
+      logging::note("The data ended after step " + with_commas(steps_) + " of " + with_commas(planned_) + " planned");
     if (evaluation_due())
       stopped = !evaluate_now(true);
     else if (data_.test && evaluations_ >= settings_.min_eval_interval &&
@@ -37,10 +39,10 @@ int Trainer::run(const std::string& resume_command) {
   }
   save_at_the_end();
   if (!stopped) {
-    progress_.say("Done: step " + with_commas(steps_) + ". Checkpoints and metrics are in " + plan_.folder.string());
+    logging::note("Done: step " + with_commas(steps_) + ". Checkpoints and metrics are in " + plan_.folder.string());
     return 0;
   }
-  progress_.say(std::string("Stopped by ") + signal_name(stop_signal()) + " after step " + with_commas(steps_) +
+  logging::note(std::string("Stopped by ") + signal_name(stop_signal()) + " after step " + with_commas(steps_) +
                 ". To continue:\n  " + resume_command);
   return 128 + stop_signal();
 }
@@ -64,7 +66,7 @@ void Trainer::say_compile_choice() {
   if (!compile_.on || compile_said_) return;
   compile_said_ = true;
   if (const std::string op = fallen_back_op(device_.kind); !op.empty()) compile_ = compile_rule(device_, op);
-  progress_.say(std::string("Compile: ") + (compile_.on ? "on" : "off") + " (" + compile_.reason + ")");
+  logging::note(std::string("Compile: ") + (compile_.on ? "on" : "off") + " (" + compile_.reason + ")");
 }
 
 /// Reading a GPU waits for it. Without log_interval, the first steps are timed, and the interval chosen with at most
@@ -105,12 +107,12 @@ void Trainer::log_if_due() {
   metrics.emplace_back("train/skipped", static_cast<double>(skipped_));
   metrics.emplace_back("train/epoch", static_cast<double>(loader_->cursor().epoch));
   metrics.emplace_back("train/tokens_per_second", speed);
-  if (const auto problem = log_->write(steps_, metrics)) progress_.warn(*problem);
+  if (const auto problem = log_->write(steps_, metrics)) logging::warn(*problem);
   if (skipped_ > 0 && skipped_ >= 2 * skipped_said_ && skipped_ > skipped_said_) {
     skipped_said_ = skipped_;
-    progress_.warn("by step " + with_commas(steps_) + ", " + with_commas(skipped_) +
-                   (skipped_ == 1 ? " step was" : " steps were") +
-                   " skipped, because a gradient was NaN or infinite: weights stay as they are in such a step");
+    logging::warn("by step " + with_commas(steps_) + ", " + with_commas(skipped_) +
+                  (skipped_ == 1 ? " step was" : " steps were") +
+                  " skipped, because a gradient was NaN or infinite: weights stay as they are in such a step");
   }
   progress_.show({steps_, reading.lm_loss, reading.accuracy, speed});
 }
@@ -141,12 +143,13 @@ bool Trainer::evaluate_now(bool at_interval) {
   if (!result) return false;
   evaluations_ = passed;
   evaluated_ = {steps_, step_->pending()};
-  if (const auto problem = log_->write(steps_, result->metrics)) progress_.warn(*problem);
+  if (const auto problem = log_->write(steps_, result->metrics)) logging::warn(*problem);
   char text[160];
   std::snprintf(text, sizeof text, ": lm_loss %.4f, accuracy %.4f, exact_accuracy %.4f (%.0f examples%s)",
-                result->total.lm_loss, result->total.accuracy, result->total.exact_accuracy, result->total.rows,
+                std::isnan(result->total.lm_loss) ? std::fabs(result->total.lm_loss) : result->total.lm_loss,
+                result->total.accuracy, result->total.exact_accuracy, result->total.rows,
                 settings_.ema ? ", moving average" : "");
-  progress_.say("Evaluation at step " + with_commas(steps_) + text);
+  logging::note("Evaluation at step " + with_commas(steps_) + text);
   const bool best =
       writer_->offer(steps_, settings_.dataset_type == "chat" ? result->total.lm_loss : result->total.exact_accuracy);
   if (best || settings_.checkpoint_every_eval) {
@@ -163,8 +166,8 @@ bool Trainer::save() {
   if (good)
     saved_ = {steps_, step_->pending()};
   else
-    progress_.complain(writer_->error() +
-                       "; training goes on, and saving is tried again at the next checkpoint and at the end");
+    logging::error(writer_->error() +
+                   "; training goes on, and saving is tried again at the next checkpoint and at the end");
   return good;
 }
 
@@ -174,7 +177,7 @@ void Trainer::save_at_the_end() {
     return capture_run(*model_, *optimizer_, *step_, static_cast<uint64_t>(settings_.seed), position());
   };
   if (writer_->save(capture)) return;
-  progress_.complain(writer_->error() + "; trying once more");
+  logging::error(writer_->error() + "; trying once more");
   std::this_thread::sleep_for(std::chrono::seconds(1));
   if (!writer_->save(capture))
     throw checkpoint::Error(writer_->error() +

@@ -11,6 +11,7 @@
 #include "pretrain/metrics_log.h"
 #include "pretrain/progress.h"
 #include "pretrain/resuming.h"
+#include "pretrain/run_lock.h"
 #include "pretrain/training_data.h"
 #include "runtime/checkpoint_state.h"
 #include "runtime/training_step.h"
@@ -55,6 +56,7 @@ class Trainer {
   LoaderRule loading_;
   int64_t planned_ = 0, target_ = 0, steps_ = 0, evaluations_ = 0;
   Progress progress_;
+  std::optional<RunLock> lock_;
   std::unique_ptr<Model> model_;
   std::unique_ptr<OptimizerState> optimizer_;
   std::unique_ptr<TrainingStep> step_;

@@ -7,6 +7,8 @@
 
 #include <array>
 
+#include "device/messages.h"
+
 namespace trm {
 namespace {
 
@@ -25,6 +27,13 @@ fs::path program_file() {
 }
 
 }  // namespace
+
+void start_messages(logging::Notes notes) {
+  logging::send_notes_to(notes);
+  set_message_sink([](MessageKind kind, const std::string& text) {
+    kind == MessageKind::warning ? logging::warn(text) : logging::note("Note: " + text);
+  });
+}
 
 std::string program_version() { return TRM_VERSION; }
 

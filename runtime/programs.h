@@ -3,7 +3,12 @@
 #include <filesystem>
 #include <string>
 
+#include "logging/logging.h"
+
 namespace trm {
+
+/// From now on what the device layer has to tell goes where the programs' messages go, and notes to `notes`.
+void start_messages(logging::Notes notes);
 
 /// "0.1.0"
 std::string program_version();

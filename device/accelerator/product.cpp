@@ -57,9 +57,9 @@ void multiply_cpu(Context& context, const char* op, const Product& p) {
 void multiply_tiled(Context& context, const char* op, const Product& p) {
   static const bool said = [] {
 #if !defined(TRM_HAVE_CLBLAST)
-    std::fprintf(stderr,
-                 "note: this build has no CLBlast: matrix products on the accelerator run in trm.cpp's own kernel, "
-                 "which may be slower\n");
+    tell(MessageKind::note,
+         "this build has no CLBlast: matrix products on the accelerator run in trm.cpp's own kernel, which may be "
+         "slower");
 #endif
     return true;
   }();

@@ -51,6 +51,10 @@ TEST_F(BadInput, ConfigurationsThatNoRunCanHave) {
   expect_error(chat() + Arguments{"arch.hidden_size=33", "arch.num_heads=1"}, {"rope", "33"});
   expect_error(chat() + Arguments{"global_batch_size=0"}, {"global_batch_size", "at least 1"});
   expect_error(chat() + Arguments{"arch.mlp_t=True"}, {"arch.mlp_t", "arch.causal", "future"});
+  expect_error(chat() + Arguments{"arch.hidden_size=2000000000"}, {"arch.hidden_size", "from 1 to 131072"});
+  expect_error(chat() + Arguments{"arch.L_layers=2000000000"}, {"arch.L_layers", "from 0 to 1000"});
+  expect_error(chat() + Arguments{"arch.expansion=1e-9"}, {"arch.expansion", "from 1 to"});
+  expect_error(chat() + Arguments{"data_paths=['']"}, {"data_paths: got '['']'"});
   expect_error(chat() + Arguments{"eval_save_outputs=[prds]"}, {"eval_save_outputs", "prds", "preds"});
   expect_error(chat() + Arguments{"freeze_weights=True"}, {"freeze_weights", "puzzle_emb_ndim"});
   EXPECT_FALSE(fs::exists(folder_ / "run"));
@@ -100,8 +104,54 @@ TEST_F(BadInput, FailingToSaveKeepsOlderCheckpointsAndTriesAgain) {
   expect_error(arguments + Arguments{"max_steps=4"},
                {"cannot save 'run/step_4.h5'", "older checkpoints are as they were"});
   EXPECT_EQ(load("run/step_2.h5").step, 2);
-  EXPECT_EQ(std::distance(fs::directory_iterator(folder_ / "run"), {}), 4)
-      << "no temporary file is left: all_config.yaml, metrics.jsonl, step_2.h5, step_4.h5/";
+  EXPECT_EQ(std::distance(fs::directory_iterator(folder_ / "run"), {}), 5)
+      << "no temporary file is left: all_config.yaml, metrics.jsonl, step_2.h5, step_4.h5/, train.log";
+}
+
+TEST_F(BadInput, TwoRunsInOneFolder) {
+  make_chat();
+  const Arguments arguments = chat() + Arguments{"epochs=100000", "max_steps=100000"};
+  Child first = start(arguments);
+  ASSERT_TRUE(first.until([&] { return first.output().find("Run folder: run") != std::string::npos; }));
+  for (const char* resume : {"resume=false", "resume=auto"})
+    expect_error(arguments + Arguments{resume}, {"another pretrain", "'run'", "checkpoint_path"});
+  first.signal(SIGTERM);
+  EXPECT_EQ(first.wait().status, 128 + SIGTERM);
+  EXPECT_EQ(run(arguments + Arguments{"resume=auto", "max_steps=1"}).status, 0) << "it is given up";
+}
+
+TEST_F(BadInput, StandardOutputThatIsFullOrClosed) {
+  make_chat();
+  for (const char* to : {"/dev/full", "/dev/null"}) {
+    const bool full = to == std::string("/dev/full");
+    fs::remove_all(folder_ / "run");
+    std::string command = "exec '" + (bin_dir() / "pretrain").string() + "'";
+    for (const std::string& argument : chat() + Arguments{"max_steps=2"}) command += " '" + argument + "'";
+    const Result result = Child("/bin/sh", {"-c", command + " >" + to}, folder_.path()).wait();
+    EXPECT_EQ(result.status, full ? 1 : 0) << result.output;
+    EXPECT_EQ(result.says("error: standard output"), full) << result.output;
+    EXPECT_EQ(load("run/step_2.h5").step, 2) << "trained all the same";
+  }
+}
+
+TEST_F(BadInput, DataThatGoesAwayWhileItIsRead) {
+  make_chat(5000);
+  Child child = start(chat() + Arguments{"epochs=100000", "max_steps=1000000", "checkpoint_interval=5"});
+  ASSERT_TRUE(child.until([&] { return fs::exists(folder_ / "run/step_5.h5"); })) << child.output();
+  fs::resize_file(folder_ / "chat/train/all__inputs.npy", 128);
+  const Result result = child.wait();
+  EXPECT_EQ(result.status, 1) << result.output;
+  EXPECT_TRUE(result.says("error: a memory-mapped file of the dataset")) << result.output;
+  EXPECT_EQ(load("run/step_5.h5").step, 5);
+}
+
+TEST_F(BadInput, ALimitOfFileSizes) {
+  make_chat();
+  std::string command = "ulimit -f 40; exec '" + (bin_dir() / "pretrain").string() + "'";
+  for (const std::string& argument : chat() + Arguments{"max_steps=2"}) command += " '" + argument + "'";
+  const Result result = Child("/bin/sh", {"-c", command}, folder_.path()).wait();
+  EXPECT_EQ(result.status, 1) << result.output;
+  EXPECT_TRUE(result.says("error: cannot save 'run/step_2.h5'")) << result.output;
 }
 
 TEST_F(BadInput, AFullDisk) {

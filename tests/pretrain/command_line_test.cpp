@@ -14,7 +14,7 @@ TEST_F(CommandLine, HelpHasExamplesAndEveryOption) {
     EXPECT_EQ(result.status, 0);
     for (const char* part :
          {"Examples:", "--config-name", "--config-path", "--device", "--print-config", "--check-setup",
-          "--list-devices", "--op-report", "--help-config", "resume=auto", "data_paths=["})
+          "--list-devices", "--op-report", "--log-level", "--help-config", "resume=auto", "data_paths=["})
       EXPECT_TRUE(result.says(part)) << part;
   }
   const Result keys = run({"--help-config"});
@@ -27,6 +27,7 @@ TEST_F(CommandLine, WrongOptionsAreNamed) {
   expect_error({"--frobnicate"}, {"--frobnicate", "--help"});
   expect_error({"--lr=3"}, {"--lr=3", "lr=…"});
   expect_error({"--device"}, {"device"});
+  expect_error({"--log-level", "loud"}, {"--log-level", "info, warning or error", "loud"});
   expect_error({"--op-report=xml:f"}, {"--op-report=xml:f", "json:FILE"});
   expect_error(chat() + Arguments{"hiden_size=3"}, {"hiden_size", "hidden_size"});
   expect_error(chat() + Arguments{"epochs=many"}, {"epochs", "many"});

@@ -117,7 +117,7 @@ TEST_F(Training, WithoutATestSplitIsSaidOnce) {
   const size_t said = result.output.find("no test split");
   EXPECT_NE(said, std::string::npos) << result.output;
   EXPECT_EQ(result.output.find("no test split", said + 1), std::string::npos) << result.output;
-  EXPECT_EQ(files("run"), (std::set<std::string>{"all_config.yaml", "metrics.jsonl", "step_6.h5"}));
+  EXPECT_EQ(files("run"), (std::set<std::string>{"all_config.yaml", "metrics.jsonl", "step_6.h5", "train.log"}));
 }
 
 TEST_F(Training, CheckpointsAtTheirInterval) {
@@ -126,9 +126,26 @@ TEST_F(Training, CheckpointsAtTheirInterval) {
       run(chat() + Arguments{"max_steps=9", "checkpoint_interval=2", "keep_last_n_checkpoints=3", "log_interval=3"})
           .status,
       0);
-  EXPECT_EQ(files("run"),
-            (std::set<std::string>{"all_config.yaml", "metrics.jsonl", "step_6.h5", "step_8.h5", "step_9.h5"}));
+  EXPECT_EQ(files("run"), (std::set<std::string>{"all_config.yaml", "metrics.jsonl", "step_6.h5", "step_8.h5",
+                                                 "step_9.h5", "train.log"}));
   EXPECT_EQ(metrics().size(), 3u);
+}
+
+TEST_F(Training, MessagesAreKeptInTheRunsFolder) {
+  make_chat();
+  const Arguments quiet = chat() + Arguments{"--log-level", "warning", "lr_warmup_steps=1000"};
+  const Result first = run(quiet + Arguments{"max_steps=2"});
+  ASSERT_EQ(first.status, 0) << first.output;
+  EXPECT_FALSE(first.says("Using device")) << first.output;
+  EXPECT_TRUE(first.says("does not reach lr")) << first.output;
+  const auto log = [&] { return read_file(folder_ / "run/train.log"); };
+  for (const char* part : {" info: Using device: cpu\n", " info: Data: ", " warning: lr_warmup_steps 1000 is not below",
+                           " info: Saved run/step_2.h5", " info: Done: step 2"})
+    EXPECT_NE(log().find(part), std::string::npos) << part << " is not in: " << log();
+  expect_error(quiet + Arguments{"max_steps=4", "resume=auto", "lr=1e-5", "global_batch_size=8"},
+               {"global_batch_size"});
+  ASSERT_EQ(run(quiet + Arguments{"max_steps=4", "resume=auto"}).status, 0);
+  EXPECT_NE(log().find("Resuming from run/step_2.h5", log().find("Done: step 2")), std::string::npos) << log();
 }
 
 TEST_F(Training, ADatasetSmallerThanABatchTrains) {
