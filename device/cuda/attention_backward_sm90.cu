@@ -62,7 +62,13 @@ Served attention_backward_sm90(const AttentionShape& shape, const Tensor& dout, 
   const int64_t pairs = shape.B * shape.heads,
                 resident = std::min<int64_t>(pairs, context.multiprocessors) * shape.N * shape.head_dim * 8;
   const bool heads = pairs >= context.multiprocessors && resident <= most_resident;
-  (heads ? attention_backward_heads_sm90 : attention_backward_parts_sm90)(shape, dout, qkv, out, lse, dqkv);
+  if (heads) {
+    attention_backward_heads_sm90(shape, dout, qkv, out, lse, dqkv);
+  } else {
+    const Tensor statistics = attention_statistics(shape, dout, out, lse, (shape.N + 63) / 64 * 64);
+    attention_backward_keys_sm90(shape, dout, qkv, statistics, dqkv);
+    attention_backward_queries_sm90(shape, dout, qkv, statistics, dqkv);
+  }
   return Served::rotated;
 }
 

@@ -102,30 +102,29 @@ __global__ __launch_bounds__(threads, 1) void attention_kernel_sm90(const __grid
       const uint32_t own = base + slot * L::slot_bytes + group * L::query_bytes;
       const auto stage_of = [&](int t) { return (base_tile + t) % stages; };
       const auto wait_tile = [&](int t) { wait(full(stage_of(t)), (base_tile + t) / stages & 1); };
-      float s[keys / 2], o[head_dim / 2] = {}, top[2] = {-INFINITY, -INFINITY}, total[2] = {0, 0};
+      float o[head_dim / 2] = {}, top[2] = {-INFINITY, -INFINITY}, total[2] = {0, 0}, shrink[2];
       uint32_t p[keys / 16][4];
-      const auto multiply_scores = [&](int t) {
+      const auto multiply_scores = [&]<int width>(float(&s)[width / 2], int t) {
         const uint64_t q = head_descriptor<head_dim>(own), k = head_descriptor<head_dim>(key_tile(stage_of(t)));
 #pragma unroll
         for (int i = 0; i < head_dim / 16; ++i)
           if (i == 0)
-            Wgmma<keys>::start(s, q, k);
+            Wgmma<width>::start(s, q, k);
           else
-            Wgmma<keys>::run(s, q + 2 * i, k + 2 * i, 1);
+            Wgmma<width>::run(s, q + 2 * i, k + 2 * i, 1);
         products_commit();
       };
-      const auto add_values = [&](int t) {
+      const auto add_values = [&]<int width>(int t) {
         const uint64_t v = head_descriptor<head_dim>(key_tile(stage_of(t)) + L::tile_bytes);
 #pragma unroll
-        for (int i = 0; i < keys / 16; ++i) Wgmma<head_dim>::template run<1>(o, p[i], v + 2 * head_dim * i, 1);
+        for (int i = 0; i < width / 16; ++i) Wgmma<head_dim>::template run<1>(o, p[i], v + 2 * head_dim * i, 1);
         products_commit();
       };
-      float shrink[2];
-      const auto apply_softmax = [&](int t) {  // scores become weights
+      const auto apply_softmax = [&]<int width>(float(&s)[width / 2], int t) {  // scores become weights
         const int key = t * keys;
-        if (key + keys > N || (shape.causal && key + keys > row)) {
+        if (key + width > N || (shape.causal && key + width > row)) {
 #pragma unroll
-          for (int j = 0; j < keys / 8; ++j)
+          for (int j = 0; j < width / 8; ++j)
 #pragma unroll
             for (int i = 0; i < 4; ++i) {
               const int k = key + 8 * j + column + i % 2;
@@ -134,63 +133,91 @@ __global__ __launch_bounds__(threads, 1) void attention_kernel_sm90(const __grid
         }
 #pragma unroll
         for (int r = 0; r < 2; ++r) {
-          float highest = top[r];
+          float even = fmaxf(top[r], s[2 * r]), odd = s[2 * r + 1];
 #pragma unroll
-          for (int j = 0; j < keys / 8; ++j) highest = fmaxf(highest, fmaxf(s[4 * j + 2 * r], s[4 * j + 2 * r + 1]));
+          for (int j = 1; j < width / 8; ++j) {
+            even = fmaxf(even, s[4 * j + 2 * r]);
+            odd = fmaxf(odd, s[4 * j + 2 * r + 1]);
+          }
+          float highest = fmaxf(even, odd);
           highest = fmaxf(highest, __shfl_xor_sync(all_lanes, highest, 1));
           highest = fmaxf(highest, __shfl_xor_sync(all_lanes, highest, 2));
-          const float offset = highest == -INFINITY ? 0.0f : highest * scale;
-          shrink[r] = exp2_fast(fmaf(top[r], scale, -offset));
+          shrink[r] = highest == -INFINITY ? 1.0f : exp2_fast((top[r] - highest) * scale);
           top[r] = highest;
-          float sum = 0;
+          total[r] *= shrink[r];
+        }
 #pragma unroll
-          for (int j = 0; j < keys / 8; ++j)
+        for (int r = 0; r < 2; ++r) {
+          const float offset = top[r] == -INFINITY ? 0.0f : top[r] * scale;
+          float even = 0, odd = 0;
 #pragma unroll
-            for (int i = 4 * j + 2 * r; i < 4 * j + 2 * r + 2; ++i) {
-              s[i] = exp2_fast(fmaf(s[i], scale, -offset));
-              sum += s[i];
-            }
-          total[r] = total[r] * shrink[r] + sum;
+          for (int j = 0; j < width / 8; ++j) {
+            float &a = s[4 * j + 2 * r], &b = s[4 * j + 2 * r + 1];
+            a = exp2_fast(fmaf(a, scale, -offset));
+            b = exp2_fast(fmaf(b, scale, -offset));
+            even += a;
+            odd += b;
+          }
+          total[r] += even + odd;
         }
       };
-      const auto make_operand = [&] {
+      const auto make_operand = [&]<int width>(const float(&s)[width / 2]) {
 #pragma unroll
-        for (int j = 0; j < keys / 8; ++j)
+        for (int j = 0; j < width / 8; ++j)
 #pragma unroll
           for (int r = 0; r < 2; ++r) p[j / 2][2 * (j % 2) + r] = pair(s[4 * j + 2 * r], s[4 * j + 2 * r + 1]);
       };
-      wait(queries_there(slot), count / 2 & 1);
-      wait_tile(0);
-      products_begin();
-      multiply_scores(0);
-      if (count > 0 && thread == 0) {  // the item before has gone out
-        wait_stores_read();
-        arrive(queries_free(slot ^ 1));
-      }
-      products_wait<0>();
-      pin(s);
-      apply_softmax(0);
-      make_operand();
-      pin(o);
-      for (int t = 0; t + 1 < own_tiles; ++t) {
+      // the values of a whole tile t and the scores of `width` keys of the next
+      const auto take_tile = [&]<int width>(int t) {
+        float s[width / 2];
         wait_tile(t + 1);
         products_begin();
-        multiply_scores(t + 1);
-        add_values(t);
+        multiply_scores.template operator()<width>(s, t + 1);
+        add_values.template operator()<keys>(t);
         products_wait<1>();
         pin(s);
-        apply_softmax(t + 1);  // beside the products with the values
+        apply_softmax.template operator()<width>(s, t + 1);  // beside the products with the values
         products_wait<0>();
         pin(o);
         if (thread == 0) arrive(empty(stage_of(t)));
 #pragma unroll
         for (int i = 0; i < head_dim / 2; ++i) o[i] *= shrink[i / 2 % 2];
-        make_operand();
+        make_operand.template operator()<width>(s);
+      };
+      const auto finish = [&]<int width>(int t) {
+        products_begin();
+        add_values.template operator()<width>(t);
+        products_wait<0>();
+        pin(o);
+      };
+      const int last = own_tiles - 1, rest = (shape.causal ? min(N, row + 64) : N) - last * keys;  // of the last tile
+      wait(queries_there(slot), count / 2 & 1);
+      wait_tile(0);
+      {
+        float s[keys / 2];
+        products_begin();
+        multiply_scores.template operator()<keys>(s, 0);
+        if (count > 0 && thread == 0) {  // the item before has gone out
+          wait_stores_read();
+          arrive(queries_free(slot ^ 1));
+        }
+        products_wait<0>();
+        pin(s);
+        apply_softmax.template operator()<keys>(s, 0);
+        make_operand.template operator()<keys>(s);
+        pin(o);
       }
-      products_begin();
-      add_values(own_tiles - 1);
-      products_wait<0>();
-      pin(o);
+      for (int t = 0; t + 1 < last; ++t) take_tile.template operator()<keys>(t);
+      if (last == 0 || rest > 64) {
+        if (last > 0) take_tile.template operator()<keys>(last - 1);
+        finish.template operator()<keys>(last);
+      } else if (rest > 32) {
+        take_tile.template operator()<64>(last - 1);
+        finish.template operator()<64>(last);
+      } else {
+        take_tile.template operator()<32>(last - 1);
+        finish.template operator()<32>(last);
+      }
       for (int t = own_tiles - 1; t < tiles; ++t)  // what others still load
         if (thread == 0) {
           wait_tile(t);
