@@ -69,7 +69,7 @@ of_glibc_or_driver() {
   esac
   return 1
 }
-of_cuda() { [[ $1 == libcu* || $1 == libnv* ]]; }
+of_cuda() { [[ $1 != libcurl* && ($1 == libcu* || $1 == libnv*) ]]; }
 
 left_out=()
 gather() {
