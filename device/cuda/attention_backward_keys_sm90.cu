@@ -3,9 +3,7 @@
 // k qᵀ and dpᵀ = v doutᵀ, then pᵀ and dsᵀ, operands out of registers again, times dout and q give dv and dk. Blocks
 // stay and take one item (128 keys of a head) after the other. Rows outside the sequence load as zeros; queries there
 // have the log-sum-exp +∞.
-#include "device/cuda/attention_backward_sm90.h"
-#include "device/cuda/attention_tiles_sm90.cuh"
-#include "device/cuda/gemm_sm90.cuh"
+#include "device/cuda/attention_backward_parts_sm90.cuh"
 
 namespace trm::cuda {
 namespace {
@@ -15,18 +13,6 @@ using namespace sm90;
 constexpr int groups = 2, own_rows = 64 * groups, queries = 64, stages = 4, statistics_bytes = queries * 8;
 constexpr int threads = (groups + 1) * warpgroup, loader_registers = 24, multiplier_registers = 240;
 constexpr float log2e = 1.4426950408889634f;
-
-struct Maps {
-  CUtensorMap qkv, dout, dqkv;  // boxes of 64 rows of a head
-};
-
-struct Shape {
-  int N, padded, heads, inner, blocks, items;  // items = B · heads · blocks
-  bool causal;
-  float scale;               // 1/√head_dim
-  const float2* statistics;  // [B, heads, padded]: lse · log2(e), dout·out
-  const float *cos, *sin;    // null: no rotation
-};
 
 template <int head_dim>
 struct Layout {
@@ -38,8 +24,8 @@ struct Layout {
 };
 
 template <int head_dim>
-__global__ __launch_bounds__(threads, 1) void attention_gradient_keys_kernel(const __grid_constant__ Maps maps,
-                                                                             Shape shape) {
+__global__ __launch_bounds__(threads, 1) void attention_gradient_keys_kernel(const __grid_constant__ PartMaps maps,
+                                                                             PartShape shape) {
 #if defined(TRM_SM90A)
   using L = Layout<head_dim>;
   constexpr int steps = head_dim / 16, warps = warpgroup / warp_size;
@@ -233,42 +219,19 @@ __global__ __launch_bounds__(threads, 1) void attention_gradient_keys_kernel(con
 }
 
 template <int head_dim>
-void run(Context& context, const AttentionShape& shape, const Tensor& dout, const Tensor& qkv, const Tensor& statistics,
-         Tensor& dqkv) {
-  using L = Layout<head_dim>;
-  const int64_t N = shape.N, inner = shape.heads * head_dim, blocks = (N + own_rows - 1) / own_rows;
-  const auto map = [&](const Tensor& t, int64_t width) {
-    return make_tensor_map(t.address(), {width, N, shape.B}, {width * 2, N * width * 2}, {head_dim, 64, 1},
-                           head_dim == 32);
-  };
-  const Maps maps{map(qkv, 3 * inner), map(dout, inner), map(dqkv, 3 * inner)};
-  const Shape s{static_cast<int>(N),
-                static_cast<int>(statistics.size(2)),
-                shape.heads,
-                static_cast<int>(inner),
-                static_cast<int>(blocks),
-                static_cast<int>(shape.B * shape.heads * blocks),
-                shape.causal,
-                shape.scale,
-                elements<float2>(statistics),
-                shape.cos,
-                shape.sin};
-  const auto kernel = attention_gradient_keys_kernel<head_dim>;
-  TRM_CUDA(
-      cudaFuncSetAttribute(kernel, cudaFuncAttributeMaxDynamicSharedMemorySize, static_cast<int>(L::shared_bytes)));
-  kernel<<<std::min(s.items, context.multiprocessors), threads, L::shared_bytes, context.stream>>>(maps, s);
-  launched("attention_backward");
+void run(const AttentionShape& shape, const Tensor& dout, const Tensor& qkv, const Tensor& statistics, Tensor& dqkv) {
+  launch_parts<head_dim>(attention_gradient_keys_kernel<head_dim>, own_rows, threads, Layout<head_dim>::shared_bytes,
+                         shape, dout, qkv, statistics, dqkv);
 }
 
 }  // namespace
 
 void attention_backward_keys_sm90(const AttentionShape& shape, const Tensor& dout, const Tensor& qkv,
                                   const Tensor& statistics, Tensor& dqkv) {
-  Context& context = context_of(qkv);
   if (shape.head_dim == 64)
-    run<64>(context, shape, dout, qkv, statistics, dqkv);
+    run<64>(shape, dout, qkv, statistics, dqkv);
   else
-    run<32>(context, shape, dout, qkv, statistics, dqkv);
+    run<32>(shape, dout, qkv, statistics, dqkv);
 }
 
 }  // namespace trm::cuda

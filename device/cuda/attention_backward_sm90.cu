@@ -6,7 +6,7 @@
 namespace trm::cuda {
 namespace {
 
-constexpr int64_t shortest = 129;            // below, blocks of their own serve better (attention_backward_flash.cu)
+constexpr int64_t shortest = 129;  // below, whole heads on chip serve better (attention_backward_short_sm90.cu)
 constexpr int64_t most_resident = 24 << 20;  // bytes, about half of the L2 cache
 constexpr float log2e = 1.4426950408889634f;
 

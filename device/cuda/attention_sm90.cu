@@ -12,7 +12,7 @@ using namespace sm90;
 
 constexpr int groups = 3, queries = 64 * groups, keys = 128, stages = 3;
 constexpr int threads = (groups + 1) * warpgroup, loader_registers = 32, multiplier_registers = 160;
-constexpr int64_t shortest = 129;  // below, blocks of their own serve better (attention_flash.cu)
+constexpr int64_t shortest = 129;  // below, whole heads on chip serve better (attention_short_sm90.cu)
 
 struct Maps {
   CUtensorMap rows, keys, out;  // boxes of 64 and of 128 rows of a head

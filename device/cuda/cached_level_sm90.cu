@@ -2,7 +2,13 @@
 // thread block makes a slice of every matrix-vector product. One thread streams the block's rows of all weights through
 // a ring in shared memory, as far ahead as there is room; vectors go to all blocks of the cluster as asynchronous
 // stores that count their bytes at the receiver's barrier, so that nobody waits for more than it needs.
-#include "device/cuda/cached_level.cuh"
+#include <map>
+#include <mutex>
+#include <vector>
+
+#include "device/cached_block.h"
+#include "device/cuda/cached_level_attention.cuh"
+#include "device/cuda/cached_level_products.cuh"
 #include "device/cuda/registration.h"
 #include "device/kernels.h"
 
