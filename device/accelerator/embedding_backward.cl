@@ -32,7 +32,8 @@ kernel void add_tables(TENSOR(const float, parts), const float scale, TENSOR(flo
   }
 }
 
-// Large vocabularies: positions are listed by token, in order, and a group adds a token's list.
+// Large vocabularies: positions are listed by token, in order, and a group adds a token's list. tokens begins at the
+// token `start` of all.
 kernel void count_tokens(TENSOR(const int, tokens), TENSOR(int, counts), const long tokens_count, const long V) {
   OPEN(const int, tokens);
   OPEN(int, counts);
@@ -74,7 +75,7 @@ kernel void list_tokens(TENSOR(const int, tokens), TENSOR(const int, starts), TE
 }
 
 kernel void add_lists(TENSOR(const float, dx), TENSOR(const int, starts), TENSOR(const int, order), const float scale,
-                      TENSOR(float, d_table), const long N, const long P, const long D) {
+                      TENSOR(float, d_table), const long N, const long P, const long D, const long start) {
   OPEN(const float, dx);
   OPEN(const int, starts);
   OPEN(const int, order);
@@ -84,7 +85,7 @@ kernel void add_lists(TENSOR(const float, dx), TENSOR(const int, starts), TENSOR
   if (first == last) return;
   for (long d = get_local_id(0); d < D; d += get_local_size(0)) {
     float sum = 0;
-    for (int i = first; i < last; ++i) sum += dx[ROW_OF((long)order[i]) * D + d];
+    for (int i = first; i < last; ++i) sum += dx[ROW_OF(start + order[i]) * D + d];
     d_table[v * D + d] += scale * sum;
   }
 }

@@ -9,7 +9,8 @@ namespace trm::accelerator {
 namespace {
 
 constexpr const char* op = "input_embedding_backward";
-constexpr int64_t small_vocabulary = 64, most_chunks = 512, shortest_chunk = 16;
+constexpr int64_t small_vocabulary = 64, most_chunks = 512, shortest_chunk = 16,
+                  most_listed = 1 << 14;  // listing takes the square of the number of tokens
 
 const Kernel& kernel_of(Context& context, const char* name) {
   return context.programs->kernel(embedding_backward_cl, name);
@@ -36,19 +37,28 @@ void add_to_small_table(Context& context, const Tensor& dx, const Tensor& tokens
   launch(context, op, add, over_elements(context, add, s.V * s.D), parts, scale, d_table, s.V * s.D, count);
 }
 
-void add_to_large_table(Context& context, const Tensor& dx, const Tensor& tokens, float scale, Tensor& d_table,
-                        const Sizes& s) {
+/// Adds the tokens from `start` on.
+void add_lists(Context& context, const Tensor& dx, const Tensor& all_tokens, float scale, Tensor& d_table,
+               const Sizes& s, int64_t start) {
+  const Place tokens{&all_tokens, start};
+  const int64_t number = std::min(most_listed, s.tokens - start);
   const Tensor counts = Tensor::zeros({s.V}, DType::int32, dx.device()),
                starts = Tensor::empty({s.V + 1}, DType::int32, dx.device()),
-               order = Tensor::empty({s.tokens}, DType::int32, dx.device());
+               order = Tensor::empty({number}, DType::int32, dx.device());
   const Kernel &count = kernel_of(context, "count_tokens"), &scan = kernel_of(context, "scan_counts"),
                &list = kernel_of(context, "list_tokens"), &add = kernel_of(context, "add_lists");
-  launch(context, op, count, over_elements(context, count, s.tokens), tokens, counts, s.tokens, s.V);
+  launch(context, op, count, over_elements(context, count, number), tokens, counts, number, s.V);
   const size_t scanners = group_items(scan, 256);
   launch(context, op, scan, {{1, 1, 1}, {scanners, 1, 1}}, counts, starts, s.V, LocalFloats{scanners});
-  launch(context, op, list, over_elements(context, list, s.tokens), tokens, starts, order, s.tokens, s.V);
+  launch(context, op, list, over_elements(context, list, number), tokens, starts, order, number, s.V);
   launch(context, op, add, {{static_cast<size_t>(s.V), 1, 1}, {group_items(add, 64), 1, 1}}, dx, starts, order, scale,
-         d_table, s.N, s.P, s.D);
+         d_table, s.N, s.P, s.D, start);
+}
+
+void add_to_large_table(Context& context, const Tensor& dx, const Tensor& tokens, float scale, Tensor& d_table,
+                        const Sizes& s) {
+  for (int64_t start = 0; start < s.tokens; start += most_listed)
+    add_lists(context, dx, tokens, scale, d_table, s, start);
 }
 
 void input_embedding_backward(const Tensor& dx, const Tensor& tokens, float scale, Tensor& d_table,

@@ -11,6 +11,8 @@ namespace trm::accelerator {
 namespace {
 
 constexpr int64_t most_part_elements = int64_t{16} << 20, shortest_part = 512;
+// GPUs end the axes of a grid that rows and matrices lie on at 65535 groups
+constexpr int64_t most_rows = 1 << 20, most_batch = 32768;
 
 /// TRM_CLBLAST=0 leaves CLBlast out, for comparisons.
 bool clblast_wanted() {
@@ -81,10 +83,36 @@ void multiply_tiled(Context& context, const char* op, const Product& p) {
   enqueue_product(context, op, kernel, grid, p);
 }
 
+/// Rows of the product from `first` on, at most most_rows.
+Product rows_of(const Product& p, int64_t first) {
+  Product part = p;
+  part.m = std::min(most_rows, p.m - first);
+  part.a.at.element += p.a.transposed ? first : first * p.a.ld;
+  part.out.at.element += first * p.out.ld;
+  return part;
+}
+
+/// Matrices of the batch from `first` on, at most `most`.
+Product matrices_of(const Product& p, int64_t first, int64_t most) {
+  Product part = p;
+  part.batch = std::min(most, p.batch - first);
+  for (Operand* operand : {&part.a, &part.b, &part.out})
+    operand->at.element += p.per ? first / p.per * operand->outer : first * operand->stride;
+  return part;
+}
+
 }  // namespace
 
 void multiply(Context& context, const char* op, const Product& p) {
   if (p.m == 0 || p.n == 0 || p.batch == 0) return;
+  if (p.m > most_rows) {
+    for (int64_t first = 0; first < p.m; first += most_rows) multiply(context, op, rows_of(p, first));
+    return;
+  }
+  if (const int64_t most = p.per ? std::max(p.per, most_batch / p.per * p.per) : most_batch; p.batch > most) {
+    for (int64_t first = 0; first < p.batch; first += most) multiply(context, op, matrices_of(p, first, most));
+    return;
+  }
   require_int(op, {p.m, p.n, p.k, p.a.ld, p.b.ld, p.out.ld});
 #if defined(TRM_HAVE_CLBLAST)
   if (!context.cpu && p.k > 0 && clblast_wanted() && multiply_clblast(context, op, p)) return;

@@ -16,6 +16,8 @@ struct AttentionShape {
   const float *cos = nullptr, *sin = nullptr;
 };
 AttentionShape attention_shape(const Tensor& qkv, int heads, bool causal);
+/// True where int holds the number of 64-row parts of all heads: the Hopper kernels walk over them.
+inline bool countable(const AttentionShape& s) { return s.B * s.heads * ((s.N + 63) / 64) <= 1 << 30; }
 
 enum class Served { no, yes, rotated };  // rotated: where shape.cos is given, dq and dk are rotated back
 

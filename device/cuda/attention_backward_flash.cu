@@ -43,9 +43,11 @@ __global__ __launch_bounds__(warps* warp_size) void gradient_kernel(AttentionSha
   constexpr int own = 16 * warps, threads = warps * warp_size;
   extern __shared__ __nv_bfloat16 memory[];
   __shared__ float statistics[2][2][passing];  // lse · log2(e) and delta of the passing queries
-  const int N = static_cast<int>(shape.N), first = static_cast<int>(blockIdx.x) * own, head = blockIdx.y,
-            lane = threadIdx.x % warp_size;
-  const int64_t inner = int64_t{shape.heads} * head_dim, b = blockIdx.z;
+  const int64_t pair = grid_row(), b = pair / shape.heads;
+  if (b >= shape.B) return;
+  const int N = static_cast<int>(shape.N), first = static_cast<int>(blockIdx.x) * own,
+            head = static_cast<int>(pair - b * shape.heads), lane = threadIdx.x % warp_size;
+  const int64_t inner = int64_t{shape.heads} * head_dim;
   const __nv_bfloat16 *q = p.qkv + b * N * 3 * inner + head * head_dim, *g = p.dout + b * N * inner + head * head_dim;
   const float *lse = p.lse + (b * shape.heads + head) * N, *delta = p.delta + (b * shape.heads + head) * N;
   const auto tile_at = [&](int index) { return Tile{memory + index * Tile::pitch}; };
@@ -155,8 +157,7 @@ void launch(Context& context, const AttentionShape& shape, const Pointers& p) {
   constexpr size_t shared = static_cast<size_t>(2 * 16 * warps + 4 * passing) * mma::Tile<head_dim>::pitch * 2;
   const auto kernel = gradient_kernel<head_dim, warps, of_keys>;
   TRM_CUDA(cudaFuncSetAttribute(kernel, cudaFuncAttributeMaxDynamicSharedMemorySize, static_cast<int>(shared)));
-  const dim3 blocks(blocks_for(shape.N, 16 * warps), static_cast<unsigned>(shape.heads),
-                    static_cast<unsigned>(shape.B));
+  const dim3 blocks = grid_of(blocks_for(shape.N, 16 * warps), shape.B * shape.heads);
   kernel<<<blocks, warps * warp_size, shared, context.stream>>>(shape, p);
 }
 
@@ -180,8 +181,7 @@ void run(Context& context, const AttentionShape& shape, const Pointers& p) {
 
 Served attention_backward_flash(const AttentionShape& shape, const Tensor& dout, const Tensor& qkv, const Tensor& out,
                                 const Tensor& lse, Tensor& dqkv) {
-  if (qkv.dtype() != DType::bfloat16 || (shape.head_dim != 32 && shape.head_dim != 64) || shape.B > 65535)
-    return Served::no;
+  if (qkv.dtype() != DType::bfloat16 || (shape.head_dim != 32 && shape.head_dim != 64)) return Served::no;
   if (!aligned16(dout) || !aligned16(qkv) || !aligned16(out) || !aligned16(dqkv)) return Served::no;
   Context& context = context_of(qkv);
   const Tensor delta = Tensor::empty({shape.B, shape.heads, shape.N}, DType::float32, qkv.device());

@@ -236,7 +236,7 @@ Served attention_backward_short_sm90(const AttentionShape& shape, const Tensor& 
                                      const Tensor& lse, Tensor& dqkv) {
   Context& context = context_of(qkv);
   const int64_t inner = shape.heads * shape.head_dim;
-  if (!context.hopper() || qkv.dtype() != DType::bfloat16 || shape.N > 128 || shape.B * shape.heads > 1 << 30 ||
+  if (!context.hopper() || qkv.dtype() != DType::bfloat16 || shape.N > 128 || !countable(shape) ||
       !mappable(qkv.address(), inner) || !mappable(dout.address(), inner) || !mappable(dqkv.address(), inner))
     return Served::no;
   const auto run = [&]<int head_dim>() {

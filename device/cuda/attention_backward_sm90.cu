@@ -53,7 +53,7 @@ Served attention_backward_sm90(const AttentionShape& shape, const Tensor& dout, 
                                const Tensor& lse, Tensor& dqkv) {
   const Context& context = context_of(qkv);
   const int64_t inner = shape.heads * shape.head_dim;
-  if (!context.hopper() || qkv.dtype() != DType::bfloat16 || shape.N < shortest || shape.B > 65535) return Served::no;
+  if (!context.hopper() || qkv.dtype() != DType::bfloat16 || shape.N < shortest || !countable(shape)) return Served::no;
   if (!mappable(qkv.address(), inner) || !mappable(dout.address(), inner) || !mappable(out.address(), inner) ||
       !mappable(dqkv.address(), inner))
     return Served::no;

@@ -26,7 +26,8 @@ template <class T>
 __global__ void attend_kernel(const T* qkv, const int32_t* position, const T* keys, const T* values, T* out, int heads,
                               int head_dim, int64_t S, float scale) {
   __shared__ float part_sum[warps][widest_head], part_top[warps], part_total[warps];
-  const int head = blockIdx.y, warp = threadIdx.x / warp_size, lane = threadIdx.x % warp_size;
+  const int head = static_cast<int>(grid_row()), warp = threadIdx.x / warp_size, lane = threadIdx.x % warp_size;
+  if (head >= heads) return;
   const int64_t t = blockIdx.x, inner = int64_t{heads} * head_dim,
                 visible = min(max(int64_t{*position} + t + 1, int64_t{0}), S);
   float q[lane_values], sum[lane_values] = {};
@@ -100,11 +101,11 @@ void attention_cached(const Tensor& qkv, const Tensor& position, int heads, Tens
   Context& context = context_of(qkv);
   const int head_dim = static_cast<int>(inner / heads);
   const float scale = 1 / std::sqrt(static_cast<float>(head_dim));
-  const auto rows = static_cast<unsigned>(count);
+  const unsigned rows = blocks_for(count, 1);
   for_activation(qkv, [&]<class T>() {
     append_kernel<T><<<rows, 128, 0, context.stream>>>(elements<T>(qkv), elements<int32_t>(position),
                                                        elements<T>(k_cache), elements<T>(v_cache), inner, S);
-    attend_kernel<T><<<dim3(rows, static_cast<unsigned>(heads)), warps * warp_size, 0, context.stream>>>(
+    attend_kernel<T><<<grid_of(rows, heads), warps * warp_size, 0, context.stream>>>(
         elements<T>(qkv), elements<int32_t>(position), elements<T>(k_cache), elements<T>(v_cache), elements<T>(out),
         heads, head_dim, S, scale);
   });

@@ -22,9 +22,11 @@ __global__ __launch_bounds__(warps* warp_size) void attention_flash_kernel(Atten
   const Tile q_tile{memory};
   const auto k_tile = [&](int turn) { return Tile{memory + (queries + 2 * turn * keys) * Tile::pitch}; };
   const auto v_tile = [&](int turn) { return Tile{memory + (queries + (2 * turn + 1) * keys) * Tile::pitch}; };
-  const int N = static_cast<int>(shape.N), first = static_cast<int>(blockIdx.x) * queries, head = blockIdx.y,
-            lane = threadIdx.x % warp_size;
-  const int64_t inner = int64_t{shape.heads} * head_dim, stride = 3 * inner, b = blockIdx.z;
+  const int64_t pair = grid_row(), b = pair / shape.heads;
+  if (b >= shape.B) return;
+  const int N = static_cast<int>(shape.N), first = static_cast<int>(blockIdx.x) * queries,
+            head = static_cast<int>(pair - b * shape.heads), lane = threadIdx.x % warp_size;
+  const int64_t inner = int64_t{shape.heads} * head_dim, stride = 3 * inner;
   const __nv_bfloat16* q = p.qkv + b * N * stride + head * head_dim;
   const int row = first + static_cast<int>(threadIdx.x) / warp_size * 16, low = row + lane / 4, column = 2 * (lane % 4);
   const int end = shape.causal ? min(N, first + queries) : N, tiles = (end + keys - 1) / keys;
@@ -125,8 +127,7 @@ void launch(Context& context, const AttentionShape& shape, const Pointers& p) {
   constexpr size_t shared = static_cast<size_t>(16 * warps + 4 * keys) * mma::Tile<head_dim>::pitch * 2;
   const auto kernel = attention_flash_kernel<head_dim, warps>;
   TRM_CUDA(cudaFuncSetAttribute(kernel, cudaFuncAttributeMaxDynamicSharedMemorySize, static_cast<int>(shared)));
-  const dim3 blocks(blocks_for(shape.N, 16 * warps), static_cast<unsigned>(shape.heads),
-                    static_cast<unsigned>(shape.B));
+  const dim3 blocks = grid_of(blocks_for(shape.N, 16 * warps), shape.B * shape.heads);
   kernel<<<blocks, warps * warp_size, shared, context.stream>>>(shape, p);
   launched("attention");
 }
@@ -142,7 +143,7 @@ void run(Context& context, const AttentionShape& shape, const Pointers& p) {
 }  // namespace
 
 bool attention_flash(const AttentionShape& shape, const Tensor& qkv, Tensor& out, Tensor* lse) {
-  if (qkv.dtype() != DType::bfloat16 || !aligned16(qkv) || !aligned16(out) || shape.B > 65535) return false;
+  if (qkv.dtype() != DType::bfloat16 || !aligned16(qkv) || !aligned16(out)) return false;
   Context& context = context_of(qkv);
   const Pointers p{elements<__nv_bfloat16>(qkv), elements<__nv_bfloat16>(out), lse ? elements<float>(*lse) : nullptr};
   if (shape.head_dim == 64)

@@ -123,7 +123,7 @@ void launch(Context& context, const AttentionShape& shape, const Tensor& qkv, Te
 bool attention_short_sm90(const AttentionShape& shape, const Tensor& qkv, Tensor& out, Tensor* lse) {
   Context& context = context_of(qkv);
   const int64_t inner = shape.heads * shape.head_dim;
-  if (!context.hopper() || qkv.dtype() != DType::bfloat16 || shape.N > 128 || shape.B * shape.heads > 1 << 30 ||
+  if (!context.hopper() || qkv.dtype() != DType::bfloat16 || shape.N > 128 || !countable(shape) ||
       !mappable(qkv.address(), inner) || !mappable(out.address(), inner))
     return false;
   const auto run = [&]<int head_dim>() {

@@ -263,7 +263,7 @@ void launch(Context& context, const AttentionShape& shape, const Tensor& qkv, Te
   };
   const Maps maps{map(qkv, 3 * inner, 64), map(qkv, 3 * inner, keys), map(out, inner, 64)};
   const auto blocks = static_cast<int>((N + queries - 1) / queries);
-  const int items = static_cast<int>(shape.B) * shape.heads * blocks;
+  const auto items = static_cast<int>(shape.B * shape.heads * blocks);
   const Shape s{static_cast<int>(N),
                 shape.heads,
                 static_cast<int>(inner),
@@ -283,7 +283,7 @@ void launch(Context& context, const AttentionShape& shape, const Tensor& qkv, Te
 
 bool attention_sm90(const AttentionShape& shape, const Tensor& qkv, Tensor& out, Tensor* lse) {
   Context& context = context_of(qkv);
-  if (!context.hopper() || qkv.dtype() != DType::bfloat16 || shape.N < shortest || shape.B > 65535) return false;
+  if (!context.hopper() || qkv.dtype() != DType::bfloat16 || shape.N < shortest || !countable(shape)) return false;
   if (!mappable(qkv.address(), 3 * shape.heads * shape.head_dim) ||
       !mappable(out.address(), shape.heads * shape.head_dim))
     return false;

@@ -99,8 +99,7 @@ void loss_of_rows(Context& context, const char* op, const Tensor& logits, const 
         const bool keep = r.scale && !r.known && bytes <= most_row_bytes;
         if (keep)
           TRM_CUDA(cudaFuncSetAttribute(kernel, cudaFuncAttributeMaxDynamicSharedMemorySize, static_cast<int>(bytes)));
-        kernel<<<static_cast<unsigned>(r.rows), block, keep ? bytes : 0, context.stream>>>(elements<T>(logits), r,
-                                                                                           keep);
+        kernel<<<blocks_for(r.rows, 1), block, keep ? bytes : 0, context.stream>>>(elements<T>(logits), r, keep);
       }
     };
     const bool wide = r.ld % pack_size<T> == 0 && aligned16(logits);

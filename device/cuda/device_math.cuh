@@ -5,9 +5,11 @@
 
 #include <algorithm>
 #include <cstdint>
+#include <string>
 
 #include "device/cuda/check.h"
 #include "device/cuda/context.h"
+#include "device/errors.h"
 #include "device/tensor.h"
 
 namespace trm::cuda {
@@ -69,9 +71,25 @@ void for_activation(const Tensor& t, F&& f) {
     f.template operator()<float>();
 }
 
-inline unsigned blocks_for(int64_t items, int64_t per_block, int64_t most = 1 << 30) {
+/// For kernels that step by the grid: at most `most` blocks.
+inline unsigned blocks_for(int64_t items, int64_t per_block, int64_t most) {
   return static_cast<unsigned>(std::clamp<int64_t>((items + per_block - 1) / per_block, 1, most));
 }
+/// For kernels whose blocks take per_block items each. Throws DeviceError where that is more blocks than a grid has.
+inline unsigned blocks_for(int64_t items, int64_t per_block) {
+  if (items / per_block >= INT32_MAX)
+    throw DeviceError("cuda: " + std::to_string(items) + " rows are more than one kernel takes; lower the batch");
+  return blocks_for(items, per_block, INT32_MAX);
+}
+
+/// A grid of `rows` rows of `columns` blocks, columns next to each other. The axes y and z of a grid end at 65535, so
+/// rows are folded over both, and blocks of the last z may find a grid_row() behind the last row.
+inline dim3 grid_of(unsigned columns, int64_t rows) {
+  constexpr int64_t most = 65535;
+  const int64_t z = std::max<int64_t>((rows + most - 1) / most, 1);
+  return {columns, static_cast<unsigned>((rows + z - 1) / z), static_cast<unsigned>(z)};
+}
+__device__ __forceinline__ int64_t grid_row() { return int64_t{blockIdx.z} * gridDim.y + blockIdx.y; }
 
 inline bool aligned16(const Tensor& t) { return reinterpret_cast<uintptr_t>(t.address()) % 16 == 0; }
 

@@ -1,6 +1,6 @@
 // Input embedding; its backward adds in a fixed order. Vocabularies of up to `small_vocabulary` tokens: blocks of
 // positions add up whole tables, which are then added in order. Larger ones: positions are listed by token (stable),
-// and a block takes a token's list.
+// and a block takes a token's list; many positions in parts one after the other, since listing takes their square.
 #include "device/cuda/device_math.cuh"
 #include "device/cuda/registration.h"
 #include "device/kernels.h"
@@ -9,6 +9,7 @@ namespace trm::cuda {
 namespace {
 
 constexpr int threads = 256, small_vocabulary = 64, columns = 128, lists = 4, batch = 8, span = 1024, short_list = 32;
+constexpr int64_t most_listed = 1 << 16;
 
 template <class T>
 __global__ void embedding_kernel(const int32_t* tokens, const T* table, const float* puzzles, const T* positions,
@@ -46,9 +47,10 @@ __global__ void position_gradient_kernel(const T* dx, float scale, float* d_posi
 
 struct TokenShape {
   int64_t B, N, P, D, V;
+  int64_t first = 0;  // token from which those of a part are counted
   __device__ int64_t rows() const { return B * (N - P); }
   /// Row of dx of the i-th token.
-  __device__ int64_t row(int64_t i) const { return i / (N - P) * N + P + i % (N - P); }
+  __device__ int64_t row(int64_t i) const { return (first + i) / (N - P) * N + P + (first + i) % (N - P); }
 };
 
 /// Block (chunk of tokens, columns): a table of its own in shared memory, each thread a column, so nothing is shared.
@@ -191,7 +193,7 @@ void input_embedding(const Tensor& tokens, const Tensor& table, const Tensor* pu
   Context& context = context_of(out);
   const int64_t B = out.size(0), N = out.size(1), D = out.size(2), P = N - tokens.size(1);
   for_activation(out, [&]<class T>() {
-    embedding_kernel<T><<<static_cast<unsigned>(B * N), 128, 0, context.stream>>>(
+    embedding_kernel<T><<<blocks_for(B * N, 1), 128, 0, context.stream>>>(
         elements<int32_t>(tokens), elements<T>(table), puzzle_rows ? elements<float>(*puzzle_rows) : nullptr,
         positions ? elements<T>(*positions) : nullptr, scale, elements<T>(out), N, P, D, table.size(0),
         puzzle_rows ? puzzle_rows->size(1) : 0);
@@ -213,13 +215,12 @@ void add_to_small_table(Context& context, const Tensor& dx, const Tensor& tokens
 }
 
 template <class T>
-void add_to_large_table(Context& context, const Tensor& dx, const Tensor& tokens, float scale, Tensor& d_table,
-                        const TokenShape& s, int64_t rows) {
+void add_lists(Context& context, const Tensor& dx, const int32_t* token, float scale, Tensor& d_table,
+               const TokenShape& s, int64_t rows) {
   const Tensor counts = Tensor::zeros({s.V}, DType::int32, dx.device()),
                before = Tensor::zeros({rows}, DType::int32, dx.device()),
                starts = Tensor::empty({s.V + 1}, DType::int32, dx.device()),
                order = Tensor::empty({rows}, DType::int32, dx.device());
-  const auto* token = elements<int32_t>(tokens);
   count_tokens_kernel<<<blocks_for(rows, threads), threads, 0, context.stream>>>(token, elements<int32_t>(counts), rows,
                                                                                  s.V);
   scan_kernel<<<1, 1024, 0, context.stream>>>(elements<int32_t>(counts), elements<int32_t>(starts), s.V);
@@ -229,8 +230,16 @@ void add_to_large_table(Context& context, const Tensor& dx, const Tensor& tokens
       token, elements<int32_t>(starts), elements<int32_t>(before), elements<int32_t>(order), rows, s.V);
   add_short_lists_kernel<T><<<blocks_for(s.V * warp_size, threads), threads, 0, context.stream>>>(
       elements<T>(dx), elements<int32_t>(starts), elements<int32_t>(order), scale, elements<float>(d_table), s);
-  add_lists_kernel<T><<<static_cast<unsigned>(s.V), dim3(64, lists), 0, context.stream>>>(
+  add_lists_kernel<T><<<blocks_for(s.V, 1), dim3(64, lists), 0, context.stream>>>(
       elements<T>(dx), elements<int32_t>(starts), elements<int32_t>(order), scale, elements<float>(d_table), s);
+}
+
+template <class T>
+void add_to_large_table(Context& context, const Tensor& dx, const Tensor& tokens, float scale, Tensor& d_table,
+                        TokenShape s, int64_t rows) {
+  for (; s.first < rows; s.first += most_listed)
+    add_lists<T>(context, dx, elements<int32_t>(tokens) + s.first, scale, d_table, s,
+                 std::min(most_listed, rows - s.first));
 }
 
 void input_embedding_backward(const Tensor& dx, const Tensor& tokens, float scale, Tensor& d_table,

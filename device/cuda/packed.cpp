@@ -5,6 +5,7 @@ namespace {
 
 constexpr int64_t group = 8;                   // rows of gate, then of up
 constexpr int64_t widest_interleaved = 16384;  // heads of a vocabulary are no gate-up weights
+constexpr int64_t most_elements = 1 << 30;     // pack_weight.cu counts them in int
 
 size_t aligned(size_t bytes) { return (bytes + 255) / 256 * 256; }
 int64_t rounded(int64_t value, int64_t to) { return (value + to - 1) / to * to; }
@@ -14,7 +15,7 @@ const char* at(const Tensor& bytes, size_t offset) { return static_cast<const ch
 
 PackedLayout forward_layout(const Context& context, int64_t out, int64_t in, DType dtype, bool token) {
   PackedLayout layout;
-  if (dtype != DType::bfloat16) return layout;
+  if (dtype != DType::bfloat16 || out * rounded(in, 64) > most_elements) return layout;
   if (token && in % 8 != 0) {
     layout.has_padded = true;
     layout.padded_ld = rounded(in, 8);
@@ -31,7 +32,8 @@ PackedLayout forward_layout(const Context& context, int64_t out, int64_t in, DTy
 
 PackedBackwardLayout backward_layout(const Context& context, int64_t out, int64_t in, DType dtype, bool token) {
   PackedBackwardLayout layout;
-  if (dtype != DType::bfloat16 || token || !context.hopper() || out % 8 != 0 || in % 8 != 0 || out > widest_interleaved)
+  if (dtype != DType::bfloat16 || token || !context.hopper() || out % 8 != 0 || in % 8 != 0 ||
+      out > widest_interleaved || out * in > most_elements)
     return layout;
   layout.has_transposed = true;
   layout.transposed_ld = out;

@@ -12,6 +12,8 @@
 namespace trm::cuda {
 namespace {
 
+constexpr int64_t most_batch = 32768;  // kernels of cuBLASLt put the batch on an axis of the grid that ends at 65535
+
 /// Power of two up to 16 that divides an address.
 int64_t alignment_of(const void* address) {
   const auto value = reinterpret_cast<uintptr_t>(address) | 16;
@@ -105,10 +107,26 @@ Descriptors describe_product(const Context& context, const char* op, const Produ
   return d;
 }
 
+/// The matrices of a batch from `first` on, at most most_batch.
+Product part_of(const Product& p, int64_t first) {
+  const auto in = static_cast<int64_t>(size_of(p.in_dtype)), out = static_cast<int64_t>(size_of(p.out_dtype));
+  Product part = p;
+  part.batch = std::min(most_batch, p.batch - first);
+  part.a.data = static_cast<const char*>(p.a.data) + first * p.a.stride * in;
+  part.b.data = static_cast<const char*>(p.b.data) + first * p.b.stride * in;
+  part.out = static_cast<char*>(p.out) + first * p.out_stride * out;
+  if (p.added) part.added = static_cast<const char*>(p.added) + first * p.out_stride * out;
+  return part;
+}
+
 }  // namespace
 
 void multiply(Context& context, const char* op, const Product& p) {
   if (p.m == 0 || p.n == 0 || p.batch == 0) return;
+  if (p.batch > most_batch) {
+    for (int64_t first = 0; first < p.batch; first += most_batch) multiply(context, op, part_of(p, first));
+    return;
+  }
   static std::mutex mutex;
   static auto* known = new std::map<Key, Descriptors>;
   const Descriptors* d;

@@ -98,7 +98,7 @@ void q_head_backward(const Tensor& dq, const Tensor& z, const Tensor& w, const T
   if (dq.elements() == 0) return;
   Context& context = context_of(z);
   for_activation(z, [&]<class T>() {
-    dz_kernel<T><<<static_cast<unsigned>(z.size(0)), 128, 0, context.stream>>>(
+    dz_kernel<T><<<blocks_for(z.size(0), 1), 128, 0, context.stream>>>(
         elements<float>(dq), elements<float>(w), optional(positions), elements<T>(dz), shape_of(z));
     dw_kernel<T><<<blocks_for(z.size(2), 32), column_block, 0, context.stream>>>(
         elements<float>(dq), elements<T>(z), optional(positions), elements<float>(dw), elements<float>(dbias),

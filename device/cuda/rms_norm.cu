@@ -68,12 +68,14 @@ __device__ __forceinline__ float column_sum(float x, float (*shared)[32]) {
   return sum;
 }
 
-/// The same over axis 1 of [B, N, D]: block (columns of D, b), a pack of W columns a thread.
+/// The same over axis 1 of [B, N, D]: grid (columns of D, b), a pack of W columns a thread.
 template <class T, int W>
-__global__ __launch_bounds__(512) void token_rms_norm_kernel(T* y, float* rstd, int64_t N, int64_t D, float eps) {
+__global__ __launch_bounds__(512) void token_rms_norm_kernel(T* y, float* rstd, int64_t B, int64_t N, int64_t D,
+                                                             float eps) {
   __shared__ float shared[W][16][32];
-  const int64_t d = (int64_t{blockIdx.x} * 32 + threadIdx.x) * W;
-  T* column = y + blockIdx.y * N * D + d;
+  const int64_t b = grid_row(), d = (int64_t{blockIdx.x} * 32 + threadIdx.x) * W;
+  if (b >= B) return;
+  T* column = y + b * N * D + d;
   float square[W] = {};
   if (d < D)
     for (int64_t n = threadIdx.y; n < N; n += blockDim.y) {
@@ -94,14 +96,15 @@ __global__ __launch_bounds__(512) void token_rms_norm_kernel(T* y, float* rstd, 
   }
   if (rstd && threadIdx.y == 0)
 #pragma unroll
-    for (int j = 0; j < W; ++j) rstd[blockIdx.y * D + d + j] = scale[j];
+    for (int j = 0; j < W; ++j) rstd[b * D + d + j] = scale[j];
 }
 
 template <class T, int W>
 __global__ __launch_bounds__(512) void token_rms_norm_backward_kernel(const T* dy, const T* y, const float* rstd, T* ds,
-                                                                      int64_t N, int64_t D) {
+                                                                      int64_t B, int64_t N, int64_t D) {
   __shared__ float shared[W][16][32];
-  const int64_t d = (int64_t{blockIdx.x} * 32 + threadIdx.x) * W, first = blockIdx.y * N * D + d;
+  const int64_t b = grid_row(), d = (int64_t{blockIdx.x} * 32 + threadIdx.x) * W, first = b * N * D + d;
+  if (b >= B) return;
   float dot[W] = {};
   if (d < D)
     for (int64_t n = threadIdx.y; n < N; n += blockDim.y) {
@@ -120,7 +123,7 @@ __global__ __launch_bounds__(512) void token_rms_norm_backward_kernel(const T* d
     Pack<T, W> out;
 #pragma unroll
     for (int j = 0; j < W; ++j)
-      out.v[j] = from_float<T>(rstd[blockIdx.y * D + d + j] * (to_float(g.v[j]) - to_float(v.v[j]) * mean[j]));
+      out.v[j] = from_float<T>(rstd[b * D + d + j] * (to_float(g.v[j]) - to_float(v.v[j]) * mean[j]));
     *reinterpret_cast<Pack<T, W>*>(ds + first + n * D) = out;
   }
 }
@@ -189,9 +192,9 @@ void token_linear_residual_rms_norm(const Tensor& x, const Weight& w, const Tens
             .in_dtype = x.dtype(),
             .out_dtype = y.dtype()});
   for_column_packs(y, D, [&]<class T, int W>() {
-    const dim3 blocks(blocks_for(D, 32 * W), static_cast<unsigned>(B));
+    const dim3 blocks = grid_of(blocks_for(D, 32 * W), B);
     token_rms_norm_kernel<T, W><<<blocks, column_block, 0, context.stream>>>(
-        elements<T>(y), rstd ? elements<float>(*rstd) : nullptr, N, D, eps);
+        elements<T>(y), rstd ? elements<float>(*rstd) : nullptr, B, N, D, eps);
   });
   launched("token_linear_residual_rms_norm");
 }
@@ -213,9 +216,9 @@ void token_rms_norm_backward(const Tensor& dy, const Tensor& y, const Tensor& rs
   Context& context = context_of(dy);
   const bool aligned = aligned16(dy) && aligned16(y) && aligned16(ds);
   for_column_packs(dy, aligned ? D : 1, [&]<class T, int W>() {
-    const dim3 blocks(blocks_for(D, 32 * W), static_cast<unsigned>(B));
+    const dim3 blocks = grid_of(blocks_for(D, 32 * W), B);
     token_rms_norm_backward_kernel<T, W><<<blocks, column_block, 0, context.stream>>>(
-        elements<T>(dy), elements<T>(y), elements<float>(rstd), elements<T>(ds), N, D);
+        elements<T>(dy), elements<T>(y), elements<float>(rstd), elements<T>(ds), B, N, D);
   });
   launched("token_rms_norm_backward");
 }

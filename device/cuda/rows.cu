@@ -34,12 +34,12 @@ __global__ void drop_backward_kernel(const Word* from, Word* to, int64_t B, int6
   }
 }
 
-/// Block (b, part of the row): rows that halted become repetitions of `from` (period words long).
+/// Grid (parts of the row, b): rows that halted become repetitions of `from` (period words long).
 template <class Word>
 __global__ void replace_kernel(const uint8_t* halted, const Word* from, int64_t from_stride, int64_t period, Word* to,
-                               int64_t row) {
-  const int64_t b = blockIdx.y;
-  if (!halted[b]) return;
+                               int64_t B, int64_t row) {
+  const int64_t b = grid_row();
+  if (b >= B || !halted[b]) return;
   for (int64_t i = int64_t{blockIdx.x} * threads + threadIdx.x; i < row; i += int64_t{gridDim.x} * threads)
     to[b * row + i] = from[b * from_stride + i % period];
 }
@@ -101,10 +101,10 @@ void replace_rows(const char* op, const Tensor& halted, const Tensor& from, size
   const int64_t B = halted.elements();
   const size_t row = to.bytes() / static_cast<size_t>(B);
   for_words({&from, &to}, {from_stride, period, row}, [&]<class Word>() {
-    const dim3 blocks(blocks_for(words(row, sizeof(Word)), 4 * threads, 64), static_cast<unsigned>(B));
+    const dim3 blocks = grid_of(blocks_for(words(row, sizeof(Word)), 4 * threads, 64), B);
     replace_kernel<Word><<<blocks, threads, 0, context.stream>>>(
         elements<uint8_t>(halted), elements<Word>(from), words(from_stride, sizeof(Word)), words(period, sizeof(Word)),
-        elements<Word>(to), words(row, sizeof(Word)));
+        elements<Word>(to), B, words(row, sizeof(Word)));
   });
   launched(op);
 }

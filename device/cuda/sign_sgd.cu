@@ -8,11 +8,12 @@ namespace {
 
 constexpr dim3 column_block(32, 16);  // columns, slices of the rows
 
-/// Block (columns, row r). A row that is not the first of its id has nothing to do.
+/// Grid (columns, rows). A row that is not the first of its id has nothing to do.
 __global__ void sign_sgd_kernel(const float* rows, const int32_t* ids, const float* control, float weight_decay,
                                 float* table, int64_t R, int64_t W, int64_t P) {
   __shared__ float shared[16][32];
-  const int64_t r = blockIdx.y;
+  const int64_t r = grid_row();
+  if (r >= R) return;
   const int32_t id = ids[r];
   if (control[Control::apply] == 0 || id < 0 || id >= P) return;
   const int thread = static_cast<int>(threadIdx.y * 32 + threadIdx.x);
@@ -35,7 +36,7 @@ __global__ void sign_sgd_kernel(const float* rows, const int32_t* ids, const flo
 void sign_sgd(const Tensor& rows, const Tensor& ids, const Tensor& control, float weight_decay, Tensor& table) {
   const int64_t R = ids.elements(), W = table.size(1);
   if (R == 0 || table.elements() == 0) return;
-  const dim3 blocks(blocks_for(W, 32), static_cast<unsigned>(R));
+  const dim3 blocks = grid_of(blocks_for(W, 32), R);
   sign_sgd_kernel<<<blocks, column_block, 0, context_of(rows).stream>>>(elements<float>(rows), elements<int32_t>(ids),
                                                                         elements<float>(control), weight_decay,
                                                                         elements<float>(table), R, W, table.size(0));
