@@ -14,6 +14,9 @@ thread_local std::vector<std::pair<Device, std::shared_ptr<Arena>>> scopes;
 
 size_t rounded(size_t bytes) { return (std::max<size_t>(bytes, 1) + Arena::alignment - 1) / Arena::alignment * Arena::alignment; }
 
+/// Segments are multiples of 2 MiB.
+size_t whole(size_t bytes) { return (bytes + (size_t{2} << 20) - 1) >> 21 << 21; }
+
 }  // namespace
 
 Storage::~Storage() {
@@ -38,12 +41,19 @@ Arena::~Arena() {
 }
 
 Arena::Block* Arena::grow(size_t bytes) {
-  // Segments grow with the arena, so that a run of small requests does not become a run of device allocations.
+  // Segments grow with the arena, so that a run of small requests does not become a run of device allocations; where that is more than there is, what was asked
+  // for has to do.
   const size_t wanted = std::max({bytes, smallest_segment, std::min<size_t>(reserved_ / 8, size_t{512} << 20)});
-  const size_t size = (wanted + (size_t{2} << 20) - 1) >> 21 << 21;
+  size_t size = whole(wanted);
   auto segment = std::make_unique<Segment>();
+  try {
+    segment->base = backend_.allocate(size);
+  } catch (const OutOfMemory&) {
+    if (size == whole(bytes)) throw;
+    size = whole(bytes);
+    segment->base = backend_.allocate(size);
+  }
   segment->bytes = size;
-  segment->base = backend_.allocate(size);
   segment->order = next_order_++;
   segment->first = new Block{segment.get(), 0, size, false, nullptr, nullptr};
   reserved_ += size;

@@ -8,6 +8,14 @@
 
 namespace trm {
 
+std::string memory_text(size_t bytes) { return std::to_string((bytes + (1 << 20) - 1) >> 20) + " MiB"; }
+
+OutOfMemory out_of_memory(const DeviceInfo& info, size_t asked, const std::string& detail) {
+  return OutOfMemory("out of memory on " + to_string(info.device) + " (" + info.name + "): asked for " + memory_text(asked) + ", free " + memory_text(info.free_bytes) +
+                     " of " + memory_text(info.memory_bytes) + detail +
+                     "; lower global_batch_size (raise gradient_accumulation_steps to keep the effective batch), or the model's sizes (arch.hidden_size, arch.L_layers)");
+}
+
 std::shared_ptr<void> Backend::allocate_host(size_t bytes) {
   void* memory = std::aligned_alloc(64, (bytes + 63) / 64 * 64 + 64);
   if (!memory) throw OutOfMemory("out of host memory: asked for " + std::to_string(bytes) + " bytes");

@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "device/device.h"
+#include "device/errors.h"
 #include "device/tensor.h"
 
 namespace trm {
@@ -17,10 +18,15 @@ struct DeviceInfo {
   std::string name;          // "NVIDIA H200"
   std::string driver;        // version text, may be empty
   size_t memory_bytes = 0;   // 0: unknown
-  size_t free_bytes = 0;
+  size_t free_bytes = 0;     // counts where memory_bytes is known
   bool gpu = false;          // chosen by itself only if so (or the kind is cpu)
   std::string note;          // why it would or would not be chosen
 };
+
+/// What a backend throws where memory cannot be had: asked, free, and which settings to lower. `detail` follows what is free.
+OutOfMemory out_of_memory(const DeviceInfo& info, size_t asked, const std::string& detail = "");
+/// "45 MiB"
+std::string memory_text(size_t bytes);
 
 /// A captured sequence of device work that can be run again with the same memory.
 class Graph {
@@ -86,6 +92,8 @@ class Platform {
   virtual DeviceKind kind() const = 0;
   /// Devices of this kind that could be used now; empty with `why_not` set where there is none.
   virtual std::vector<DeviceInfo> devices(std::string& why_not) = 0;
+  /// After devices(): true where it found none though there seems to be one (a driver that is too old), so that the choice of another is worth a warning.
+  virtual bool out_of_order() const { return false; }
   /// Throws DeviceError naming the device and why it cannot be used.
   virtual std::unique_ptr<Backend> open(int index) = 0;
 };

@@ -19,6 +19,16 @@ int64_t swiglu_width(double expansion, int64_t d) {
   return (wanted + 255) / 256 * 256;
 }
 
+int64_t parameter_count(const ModelConfig& c) {
+  const int64_t D = c.hidden_size, N = c.positions(), width = int64_t{c.num_heads} * c.head_dim();
+  const auto swiglu = [&](int64_t d) { return 3 * d * swiglu_width(c.expansion, d); };
+  const int64_t block = (c.mlp_t ? swiglu(N) : 4 * width * D) + swiglu(D);
+  const int64_t layers = (c.variant == Variant::hrm || c.variant == Variant::transformers_baseline ? c.H_layers : 0) +
+                         (c.variant == Variant::transformers_baseline ? 0 : c.L_layers);
+  const int64_t embeddings = 2 * c.vocab_size * D + (c.pos_encodings == PositionEncoding::learned ? N * D : 0);
+  return embeddings + 2 * D + 2 + layers * block;
+}
+
 int ModelConfig::prefix() const {
   if (puzzle_emb_ndim == 0) return 0;
   const bool own_length = variant != Variant::hrm && variant != Variant::transformers_baseline;

@@ -45,6 +45,9 @@ struct ModelConfig {
   void validate() const;
 };
 
+/// Trained values of such a model, without the puzzle table.
+int64_t parameter_count(const ModelConfig& config);
+
 /// inter of SwiGLU(d): the next multiple of 256 at or above round(expansion · d · 2/3).
 int64_t swiglu_width(double expansion, int64_t d);
 

@@ -8,6 +8,7 @@
 #include "logging/logging.h"
 #include "pretrain/saved_outputs.h"
 #include "pretrain/trainer.h"
+#include "runtime/memory.h"
 #include "runtime/model_settings.h"
 #include "runtime/programs.h"
 #include "settings/error.h"
@@ -105,6 +106,7 @@ void Trainer::make_model(const std::optional<checkpoint::Checkpoint>& resumed) {
   const PrecisionRule precision = precision_rule(device_, config.forward_dtype);
   if (precision.note) logging::note("Note: " + *precision.note);
   config.forward_dtype = precision.dtype;
+  require_training_memory(config, optimizer_settings(settings_, planned_), device_);
   model_ = std::make_unique<Model>(config, device_, static_cast<uint64_t>(settings_.seed), true);
 
   std::string text = "Model: " + settings_.arch.name + ", " + with_commas(model_->parameters().count()) + " parameters";

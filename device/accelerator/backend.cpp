@@ -9,8 +9,6 @@
 namespace trm::accelerator {
 namespace {
 
-std::string mebibytes(size_t bytes) { return std::to_string((bytes + (1 << 20) - 1) >> 20) + " MiB"; }
-
 cl_mem buffer_of(const Tensor& t) { return static_cast<cl_mem>(t.base()); }
 
 /// A tensor's bytes as host memory while this lives; only where the memory is shared.
@@ -53,23 +51,15 @@ DeviceInfo OpenClBackend::info() const {
 }
 
 void* OpenClBackend::allocate(size_t bytes) {
-  const std::string asked =
-      "out of memory on " + to_string(info_.device) + " (" + info_.name + "): asked for " + mebibytes(bytes) + ", ";
-  const std::string advice =
-      "; lower global_batch_size (raise gradient_accumulation_steps to keep the effective batch)";
-  const size_t used = allocated_;
   if (bytes > context_->allocation_limit)
-    throw OutOfMemory(asked + "and this device gives at most " + mebibytes(context_->allocation_limit) +
-                      " at once, of " + mebibytes(context_->memory_bytes) + advice);
+    throw out_of_memory(info(), bytes, ", and it gives at most " + memory_text(context_->allocation_limit) + " at once");
   // Drivers promise more memory than there is and fail, or swap, later.
-  const std::string left = "free " + mebibytes(context_->memory_bytes > used ? context_->memory_bytes - used : 0) +
-                           " of " + mebibytes(context_->memory_bytes);
-  if (used + bytes > context_->memory_bytes) throw OutOfMemory(asked + left + advice);
+  if (allocated_ + bytes > context_->memory_bytes) throw out_of_memory(info(), bytes);
   cl_int result = CL_SUCCESS;
   cl_mem buffer = clCreateBuffer(context_->context, CL_MEM_READ_WRITE, bytes, nullptr, &result);
   if (result == CL_MEM_OBJECT_ALLOCATION_FAILURE || result == CL_OUT_OF_RESOURCES || result == CL_OUT_OF_HOST_MEMORY ||
       result == CL_INVALID_BUFFER_SIZE)
-    throw OutOfMemory(asked + left + " (" + error_name(result) + ")" + advice);
+    throw out_of_memory(info(), bytes, std::string(" (") + error_name(result) + ")");
   check(result, "clCreateBuffer");
   allocated_ += bytes;
   return buffer;

@@ -20,23 +20,33 @@ std::string processor_name() {
   return "cpu";
 }
 
+/// 0: not known.
+long available_pages() {
+#if defined(_SC_AVPHYS_PAGES)
+  return sysconf(_SC_AVPHYS_PAGES);
+#else
+  return 0;
+#endif
+}
+
 class CpuBackend final : public Backend {
  public:
   DeviceInfo info() const override {
-    static const DeviceInfo info = [] {
+    static const DeviceInfo fixed = [] {
       DeviceInfo read;
       read.name = processor_name() + ", " + std::to_string(std::thread::hardware_concurrency()) + " threads";
       const long pages = sysconf(_SC_PHYS_PAGES), page = sysconf(_SC_PAGE_SIZE);
       if (pages > 0 && page > 0) read.memory_bytes = static_cast<size_t>(pages) * static_cast<size_t>(page);
       return read;
     }();
+    DeviceInfo info = fixed;
+    const long pages = available_pages();
+    if (pages > 0) info.free_bytes = static_cast<size_t>(pages) * static_cast<size_t>(sysconf(_SC_PAGE_SIZE));
     return info;
   }
   void* allocate(size_t bytes) override {
     void* memory = allocate_pages(bytes);
-    if (!memory)
-      throw OutOfMemory("out of memory on cpu: asked for " + std::to_string(bytes >> 20) +
-                        " MiB; lower global_batch_size (raise gradient_accumulation_steps to keep the effective batch)");
+    if (!memory) throw out_of_memory(info(), bytes);
     return memory;
   }
   void release(void* base) override { std::free(base); }

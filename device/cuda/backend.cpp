@@ -12,8 +12,6 @@ namespace {
 
 constexpr size_t product_workspace = size_t{64} << 20;
 
-std::string mebibytes(size_t bytes) { return std::to_string((bytes + (1 << 20) - 1) >> 20) + " MiB"; }
-
 /// Ends with the upload it belongs to.
 struct Event {
   cudaEvent_t event = nullptr;
@@ -59,11 +57,7 @@ void* CudaBackend::allocate(size_t bytes) {
     return memory;
   }
   (void)cudaGetLastError();
-  size_t free = 0, total = 0;
-  TRM_CUDA(cudaMemGetInfo(&free, &total));
-  throw OutOfMemory("out of memory on " + to_string(info_.device) + " (" + info_.name + "): asked for " +
-                    mebibytes(bytes) + ", free " + mebibytes(free) + " of " + mebibytes(total) +
-                    "; lower global_batch_size (raise gradient_accumulation_steps to keep the effective batch)");
+  throw out_of_memory(info(), bytes);
 }
 
 void CudaBackend::release(void* base) {
@@ -117,7 +111,7 @@ std::shared_ptr<void> CudaBackend::allocate_host(size_t bytes) {
   void* memory = nullptr;
   if (const cudaError_t result = cudaMallocHost(&memory, bytes ? bytes : 1); result != cudaSuccess) {
     (void)cudaGetLastError();
-    throw OutOfMemory("out of page-locked host memory: asked for " + mebibytes(bytes) + " (" +
+    throw OutOfMemory("out of page-locked host memory: asked for " + memory_text(bytes) + " (" +
                       cudaGetErrorString(result) + "); lower global_batch_size or set pin_memory to false");
   }
   return {memory, [](void* p) { (void)cudaFreeHost(p); }};

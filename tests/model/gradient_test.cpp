@@ -69,6 +69,21 @@ double dot(const std::vector<float>& a, const std::vector<float>& b) {
   return sum;
 }
 
+TEST(ParameterCount, IsKnownBeforeAModelIsMade) {
+  for (const auto variant : {Variant::trm, Variant::trm_singlez, Variant::trm_hier6, Variant::hrm, Variant::transformers_baseline})
+    for (const bool learned : {false, true})
+      for (const bool mixing : {false, true}) {
+        ModelConfig config = base_config();
+        config.variant = variant;
+        config.H_layers = 2;
+        config.L_layers = 3;
+        config.L_cycles = 6;
+        config.mlp_t = mixing;
+        config.pos_encodings = learned ? PositionEncoding::learned : PositionEncoding::none;
+        EXPECT_EQ(parameter_count(config), Model(config, cpu_device, 1, false).parameters().count()) << static_cast<int>(variant) << learned << mixing;
+      }
+}
+
 TEST_P(ModelGradient, MatchesFiniteDifferences) {
   const auto& [device, c] = GetParam();
   ModelConfig config = base_config();

@@ -60,6 +60,16 @@ TEST_F(BadInput, ConfigurationsThatNoRunCanHave) {
   EXPECT_FALSE(fs::exists(folder_ / "run"));
 }
 
+TEST_F(BadInput, ModelsThatNoMemoryHolds) {
+  make_chat();
+  const Arguments huge = chat() + Arguments{"arch.hidden_size=131072", "arch.num_heads=1024", "arch.L_layers=1000"};
+  const auto start = std::chrono::steady_clock::now();
+  expect_error(huge, {"a model of 103,146,328,424,450", " parameters needs at least ", " MiB for weights", "cpu (",
+                      " has ", "; lower arch.hidden_size, arch.L_layers"});
+  EXPECT_LT(std::chrono::steady_clock::now() - start, std::chrono::seconds(20)) << "no weight was made";
+  EXPECT_FALSE(fs::exists(folder_ / "run"));
+}
+
 TEST_F(BadInput, ARunThatIsThereIsNotOverwritten) {
   make_chat();
   ASSERT_EQ(run(chat() + Arguments{"max_steps=2"}).status, 0);
