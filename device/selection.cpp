@@ -6,6 +6,7 @@
 #include <sstream>
 
 #include "device/errors.h"
+#include "device/messages.h"
 
 namespace trm {
 namespace {
@@ -35,8 +36,10 @@ Selection select_device(const std::optional<std::string>& flag) {
   if (const char* forced = std::getenv("TRM_DEVICE"); forced && *forced) return {require_usable(parse_device(forced), "TRM_DEVICE"), ChosenBy::environment};
   for (const DeviceKind kind : order) {
     std::string why_not;
-    for (const DeviceInfo& info : platform_of(kind).devices(why_not))
+    Platform& platform = platform_of(kind);
+    for (const DeviceInfo& info : platform.devices(why_not))
       if (kind != DeviceKind::accelerator || info.gpu) return {info.device, ChosenBy::detection};
+    if (platform.out_of_order()) tell(MessageKind::warning, std::string(name_of(kind)) + " is not used: " + why_not);
   }
   throw DeviceError("no usable device was found");
 }

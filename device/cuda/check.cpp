@@ -3,6 +3,7 @@
 #include <atomic>
 #include <string>
 
+#include "device/backend.h"
 #include "device/errors.h"
 
 namespace trm::cuda {
@@ -26,10 +27,23 @@ bool lost(cudaError_t result) {
     case cudaErrorECCUncorrectable:
     case cudaErrorDevicesUnavailable:
     case cudaErrorNvlinkUncorrectable:
+    case cudaErrorLaunchTimeout:
+    case cudaErrorAssert:
+    case cudaErrorInvalidPc:
+    case cudaErrorInvalidAddressSpace:
+    case cudaErrorUnknown:  // what a GPU that fell off the bus gives
       return true;
     default:
       return false;
   }
+}
+
+/// For memory that a call of CUDA takes by itself.
+std::string memory_advice() {
+  size_t free = 0, total = 0;
+  (void)cudaMemGetInfo(&free, &total);
+  return "; free " + memory_text(free) + " of " + memory_text(total) +
+         "; lower global_batch_size (raise gradient_accumulation_steps to keep the effective batch)";
 }
 
 }  // namespace
@@ -39,14 +53,17 @@ void check(cudaError_t result, const char* call) {
   (void)cudaGetLastError();  // errors that are not sticky end here
   std::string text =
       "cuda: " + function_of(call) + " failed: " + cudaGetErrorString(result) + " (" + cudaGetErrorName(result) + ")";
+  if (result == cudaErrorMemoryAllocation) throw OutOfMemory(text + memory_advice());
   if (lost(result)) text += "; the GPU cannot be used by this process any more: start again from the last checkpoint";
   throw DeviceError(text);
 }
 
 void check(cublasStatus_t result, const char* call) {
   if (result == CUBLAS_STATUS_SUCCESS) return;
-  throw DeviceError("cuda: " + function_of(call) + " failed: " + cublasLtGetStatusString(result) + " (" +
-                    cublasLtGetStatusName(result) + ")");
+  const std::string text = "cuda: " + function_of(call) + " failed: " + cublasLtGetStatusString(result) + " (" +
+                           cublasLtGetStatusName(result) + ")";
+  if (result == CUBLAS_STATUS_ALLOC_FAILED) throw OutOfMemory(text + memory_advice());
+  throw DeviceError(text);
 }
 
 void launched(const char* op) {

@@ -21,26 +21,39 @@ std::string explain(cudaError_t result) {
   (void)cudaDriverGetVersion(&driver);
   (void)cudaRuntimeGetVersion(&runtime);
   if (result == cudaErrorInsufficientDriver && driver == 0) return "no NVIDIA driver is installed here";
-  if (result == cudaErrorInsufficientDriver || result == cudaErrorSystemDriverMismatch)
-    return "the NVIDIA driver is too old: it knows CUDA " + version(driver) + ", this build needs " + version(runtime) +
-           "; install a newer driver";
+  if (result == cudaErrorInsufficientDriver || result == cudaErrorCallRequiresNewerDriver)
+    return "the installed NVIDIA driver supports CUDA " + version(driver) + ", this build needs CUDA " +
+           version(runtime) + ": update the driver, or use --device cpu";
+  if (result == cudaErrorSystemDriverMismatch)
+    return "the NVIDIA driver's library (CUDA " + version(driver) +
+           ") and its kernel module are of different versions: restart the machine after an update of the driver, or "
+           "use --device cpu";
   if (const char* visible = std::getenv("CUDA_VISIBLE_DEVICES"); visible && result == cudaErrorNoDevice)
     return "no NVIDIA GPU is visible: CUDA_VISIBLE_DEVICES is \"" + std::string(visible) + "\"";
   if (result == cudaErrorNoDevice) return "no NVIDIA GPU was found";
   return "the NVIDIA driver does not answer: " + std::string(cudaGetErrorString(result)) + " (" +
-         cudaGetErrorName(result) + ")";
+         cudaGetErrorName(result) + "); look at nvidia-smi, or use --device cpu";
+}
+
+/// True where there is no GPU to speak of, rather than one that cannot be used.
+bool is_absent(cudaError_t result) {
+  int driver = 0;
+  (void)cudaDriverGetVersion(&driver);
+  return result == cudaSuccess || result == cudaErrorNoDevice || driver == 0;
 }
 
 class CudaPlatform final : public Platform {
  public:
   CudaPlatform() { register_kernels(); }
   DeviceKind kind() const override { return DeviceKind::cuda; }
+  bool out_of_order() const override { return out_of_order_; }
 
   std::vector<DeviceInfo> devices(std::string& why_not) override {
     int count = 0, driver = 0;
     if (const cudaError_t result = cudaGetDeviceCount(&count); result != cudaSuccess || count == 0) {
       (void)cudaGetLastError();
       why_not = explain(result == cudaSuccess ? cudaErrorNoDevice : result);
+      out_of_order_ = !is_absent(result);
       return {};
     }
     (void)cudaDriverGetVersion(&driver);
@@ -76,6 +89,9 @@ class CudaPlatform final : public Platform {
                 " that can be used, numbered from 0";
     throw DeviceError("device " + to_string(Device{DeviceKind::cuda, index}) + " cannot be used: " + why_not);
   }
+
+ private:
+  bool out_of_order_ = false;
 };
 
 }  // namespace
