@@ -45,8 +45,8 @@ version=$(cached CMAKE_PROJECT_VERSION)
 rm -rf "$out" "$out.tmp"
 mkdir -p "$out/lib"
 touch "$out/.trm-package"
-cmake --install "$build" --prefix "$out.tmp" >/dev/null
 trap 'rm -rf "$out.tmp"' EXIT
+cmake --install "$build" --prefix "$out.tmp" >/dev/null || die "the build in $build is not finished: cmake --build $build"
 mv "$out.tmp/bin" "$out/bin"
 find "$out.tmp" -name '*.so*' -exec mv {} "$out/lib/" \;
 if ((benchmarks)); then
