@@ -82,7 +82,8 @@ void OpBase::require_same_device(const Tensor& tensor, const Tensor*& first) con
                       "; move one with Tensor::to first");
 }
 
-void OpBase::enter_fallback(Device device, const std::string& reason) const {
+void OpBase::enter_fallback(Device device, const std::string& found) const {
+  const std::string reason = op_disabled(name_) ? "disabled by TRM_OPS_DISABLE" : found;
   if (without_ != WithoutKernel::fallback)
     throw DeviceError(std::string(name_) + " has no kernel on " + to_string(device) + " for these arguments (" + reason +
                       "); it is optional and never falls back: ask why_not before calling it");

@@ -39,8 +39,8 @@ void register_act_loss();
 void register_sum_of_squares();
 void register_plan_update();
 void register_adam();
+void register_sign_sgd();
 
-/// sign_sgd has no kernel here: its unique-and-scatter runs on the cpu.
 inline void register_kernels() {
   register_arithmetic();
   register_products();
@@ -62,6 +62,7 @@ inline void register_kernels() {
   register_sum_of_squares();
   register_plan_update();
   register_adam();
+  register_sign_sgd();
 }
 
 }  // namespace trm::accelerator

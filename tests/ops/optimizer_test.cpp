@@ -174,6 +174,28 @@ TEST_P(OptimizerOps, SignSgdOverUniqueIds) {
       ASSERT_EQ(got[id * W + d], table[id * W + d]) << "an id that does not occur is not touched";
 }
 
+// Whole numbers and powers of two: every sum, zeros too, and every result are exact.
+TEST_P(OptimizerOps, SignSgdSumsManyRowsOfAnId) {
+  const int64_t R = 301, P = 45, W = 130;
+  const auto ids = random_integers(R, 2, P - 3, 3), whole = random_integers(R * W, -2, 3, 4);
+  const auto start = random_integers(P * W, -9, 10, 5);
+  const std::vector<float> rows(whole.begin(), whole.end()), table(start.begin(), start.end());
+  std::vector<float> expected = table;
+  for (int32_t id = 0; id < P; ++id)
+    for (int64_t d = 0; d < W; ++d) {
+      bool occurs = false;
+      float sum = 0;
+      for (int64_t r = 0; r < R; ++r)
+        if (ids[r] == id) occurs = true, sum += rows[r * W + d];
+      if (occurs) expected[id * W + d] = table[id * W + d] * 0.875f - 0.5f * static_cast<float>((sum > 0) - (sum < 0));
+    }
+  std::vector<float> control(Control::count, 1.0f);
+  control[Control::puzzle_lr] = 0.5f;
+  Tensor out = floats(table, {P, W});
+  ops::sign_sgd(floats(rows, {R, W}), Tensor::from(ids, {R}, device()), floats(control, {Control::count}), 0.25f, out);
+  EXPECT_EQ(out.to_vector<float>(), expected);
+}
+
 INSTANTIATE_TEST_SUITE_P(Devices, OptimizerOps,
                          ::testing::Combine(::testing::ValuesIn(devices_under_test()),
                                             ::testing::Values(DType::float32)),

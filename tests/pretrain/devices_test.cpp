@@ -94,12 +94,12 @@ class AcceleratorProgram : public Devices {
 
 TEST_F(AcceleratorProgram, TrainsByItsRules) {
   make_puzzles();
-  const Result result = run(short_run() + Arguments{"pin_memory=True", "num_workers=4", "--op-report=json:ops.json"});
+  const Result result = run(short_run() + Arguments{"pin_memory=True", "num_workers=4", "--op-report=json:ops.json"}, {"TRM_OPS_DISABLE=sign_sgd"});
   ASSERT_EQ(result.status, 0) << result.output;
   EXPECT_TRUE(result.output.starts_with("Using device: accelerator\n")) << result.output;
   for (const char* once : {"pin_memory=True has no effect on the accelerator and is ignored.", "Compile: off (never on the accelerator)",
                            "num_workers=4 may slow or stall loading on the accelerator; 0 to 2 recommended.",
-                           "bfloat16 was asked for, but the accelerator computes in float32", "warning: sign_sgd has no native kernel on accelerator"})
+                           "bfloat16 was asked for, but the accelerator computes in float32", "warning: sign_sgd has no native kernel on accelerator (disabled by TRM_OPS_DISABLE)"})
     EXPECT_EQ(count(result.output, once), 1u) << once << " in: " << result.output;
   EXPECT_EQ(count(result.output, "has no native kernel"), 1u) << result.output;
 
@@ -128,13 +128,16 @@ TEST_F(AcceleratorProgram, TrainsByItsRules) {
 
 TEST_F(AcceleratorProgram, FallsBackAsAskedFor) {
   make_puzzles();
-  expect_error(short_run(), {"sign_sgd", "accelerator", "falling back"}, {"TRM_FALLBACK=0"});
-  expect_error(short_run() + Arguments{"--fallback", "off", "checkpoint_path=off"}, {"sign_sgd", "accelerator", "falling back"});
-  expect_error(short_run() + Arguments{"--fallback=only:linear", "checkpoint_path=only"}, {"sign_sgd", "falling back to the cpu is off for it"});
+  const std::string disable = "TRM_OPS_DISABLE=sign_sgd";
+  expect_error(short_run(), {"sign_sgd", "accelerator", "falling back"}, {disable, "TRM_FALLBACK=0"});
+  expect_error(short_run() + Arguments{"--fallback", "off", "checkpoint_path=off"}, {"sign_sgd", "accelerator", "falling back"}, {disable});
+  expect_error(short_run() + Arguments{"--fallback=only:linear", "checkpoint_path=only"}, {"sign_sgd", "falling back to the cpu is off for it"}, {disable});
   for (const char* allowed : {"on", "only:sign_sgd", "only:linear,sign_sgd"}) {
-    const Result result = run(short_run() + Arguments{"--fallback", allowed, "checkpoint_path=" + std::string(allowed)}, {"TRM_FALLBACK=0"});
+    const Result result = run(short_run() + Arguments{"--fallback", allowed, "checkpoint_path=" + std::string(allowed)}, {disable, "TRM_FALLBACK=0"});
     EXPECT_EQ(result.status, 0) << allowed << ": " << result.output;
   }
+  const Result native = run(short_run() + Arguments{"--fallback", "off", "checkpoint_path=native"});
+  EXPECT_EQ(native.status, 0) << "nothing needs to fall back: " << native.output;
 }
 
 TEST_F(AcceleratorProgram, IsChosenByItsNamesAndTheEnvironment) {
