@@ -4,6 +4,7 @@
 #include <tuple>
 
 #include "device/backend.h"
+#include "device/errors.h"
 
 namespace trm {
 namespace {
@@ -36,7 +37,11 @@ Arena::~Arena() {
       delete block;
       block = next;
     }
-    backend_.release(segment->base);
+    try {
+      backend_.release(segment->base);
+    } catch (const DeviceError&) {
+      // The device is lost, and its memory with it: the error that said so is under way.
+    }
   }
 }
 

@@ -48,8 +48,11 @@ TrainingStep::TrainingStep(Model& model, OptimizerState& optimizer, const Option
 }
 
 TrainingStep::~TrainingStep() {
-  for (const auto& finished : uploads_)
-    if (finished) finished();
+  for (const auto& finished : uploads_) try {
+      if (finished) finished();
+    } catch (const DeviceError&) {
+      // The device is lost, and reads the batch no more: the error that said so is under way.
+    }
 }
 
 void TrainingStep::execute(Recorded& recorded, const std::function<void()>& work) {

@@ -46,6 +46,9 @@ Context::Context(int number, cl_platform_id owner, cl_device_id id) : index(numb
   units = std::max(1u, device_value<cl_uint>(id, CL_DEVICE_MAX_COMPUTE_UNITS));
   vector_width = device_value<cl_uint>(id, CL_DEVICE_NATIVE_VECTOR_WIDTH_FLOAT);
   group_limit = std::max<size_t>(1, device_value<size_t>(id, CL_DEVICE_MAX_WORK_GROUP_SIZE));
+  size_t sizes[3]{1, 1, 1};
+  if (clGetDeviceInfo(id, CL_DEVICE_MAX_WORK_ITEM_SIZES, sizeof(sizes), sizes, nullptr) == CL_SUCCESS)
+    row_limit = std::max<size_t>(1, sizes[1]);
   local_bytes = device_value<cl_ulong>(id, CL_DEVICE_LOCAL_MEM_SIZE);
   memory_bytes = device_value<cl_ulong>(id, CL_DEVICE_GLOBAL_MEM_SIZE);
   allocation_limit = device_value<cl_ulong>(id, CL_DEVICE_MAX_MEM_ALLOC_SIZE);

@@ -25,6 +25,7 @@ struct Context {
   unsigned units = 1;         // compute units
   unsigned vector_width = 4;  // floats of a vector register
   size_t group_limit = 1, local_bytes = 0, memory_bytes = 0, allocation_limit = 0;
+  size_t row_limit = 1;  // items of a group in dimension 1: Apple's CPU device allows one
   std::unique_ptr<Programs> programs;
   std::mutex launching;  // arguments of a kernel belong to the kernel object, not to the launch
 

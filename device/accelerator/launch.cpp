@@ -32,7 +32,7 @@ RowGrid over_rows(const Context& context, const Kernel& kernel, int64_t rows, in
   const size_t items = group_items(kernel, context.cpu ? std::max(8u, context.vector_width) : wanted_items);
   RowGrid result;
   result.lanes = std::clamp<size_t>(std::bit_floor(static_cast<size_t>(std::max<int64_t>(width / 4, 1))), 1, items);
-  result.rows = items / result.lanes;
+  result.rows = std::min(items / result.lanes, context.row_limit);
   result.grid.items = {result.lanes, result.rows, 1};
   result.grid.groups = {divide_up(rows, result.rows), 1, 1};
   return result;
@@ -50,9 +50,10 @@ void set_argument(const Kernel& kernel, cl_uint index, size_t bytes, const void*
 void enqueue(Context& context, const char* op, const Kernel& kernel, const Grid& grid) {
   std::array<size_t, 3> all{};
   for (int i = 0; i < 3; ++i) all[i] = grid.groups[i] * grid.items[i];
-  check(clEnqueueNDRangeKernel(context.queue, kernel.handle, 3, nullptr, all.data(), grid.items.data(), 0, nullptr,
-                               nullptr),
-        op);
+  const cl_int result = clEnqueueNDRangeKernel(context.queue, kernel.handle, 3, nullptr, all.data(), grid.items.data(),
+                                               0, nullptr, nullptr);
+  if (result != CL_SUCCESS)
+    check(result, (std::string(op) + ": clEnqueueNDRangeKernel of " + kernel.name).c_str());
 }
 
 }  // namespace detail
