@@ -6,23 +6,28 @@
 #include "device/cpu/cpu_platform.h"
 #include "device/cpu/gemm.h"
 #include "device/cpu/groups.h"
-#include "device/cpu/workspace.h"
 #include "device/kernels.h"
 
 namespace trm::cpu {
 
 void attend(const Head& head, int64_t rows, int64_t visible, bool causal, void* out, int64_t out_stride, float* lse) {
-  const int64_t columns = causal ? visible + rows - 1 : visible, tile = rows * columns;
-  const bool narrow = head.dtype == DType::bfloat16;
-  const auto scores =
-      static_cast<float*>(workspace(Workspace::attention, static_cast<size_t>(tile) * (narrow ? 6 : 4)));
-  void* p = narrow ? scores + tile : scores;
-  gemm(rows, columns, head.head_dim, row_major(head.q, head.dtype, head.q_stride),
-       transposed(head.k, head.dtype, head.kv_stride), scores, DType::float32, columns, false);
-  const float scale = 1 / std::sqrt(static_cast<float>(head.head_dim));
-  attention_loops().softmax[head.dtype](scores, rows, columns, visible, causal, scale, p, lse);
-  gemm(rows, head.head_dim, columns, row_major(p, head.dtype, columns), row_major(head.v, head.dtype, head.kv_stride),
-       out, head.dtype, out_stride, false);
+  const int64_t columns = causal ? visible + rows - 1 : visible, n = head.head_dim;
+  const DType dtype = head.dtype;
+  const size_t size = size_of(dtype), query_bytes = AttentionSpace::bytes(rows * n, size),
+               key_bytes = AttentionSpace::bytes(columns * n, size),
+               score_bytes = AttentionSpace::bytes(rows * columns, sizeof(float)),
+               p_bytes = dtype == DType::bfloat16 ? AttentionSpace::bytes(rows * columns, size) : 0;
+  AttentionSpace space(query_bytes + 2 * key_bytes + score_bytes + p_bytes);
+  void *q = space.take(query_bytes), *k = space.take(key_bytes), *v = space.take(key_bytes),
+       *scores = space.take(score_bytes), *p = p_bytes ? space.take(p_bytes) : scores;
+  copy_rows(head.q, head.q_stride, rows, n, size, q, n);
+  copy_rows(head.k, head.kv_stride, columns, n, size, k, n);
+  copy_rows(head.v, head.kv_stride, columns, n, size, v, n);
+  gemm(rows, columns, n, row_major(q, dtype, n), transposed(k, dtype, n), scores, DType::float32, columns, false);
+  const float scale = 1 / std::sqrt(static_cast<float>(n));
+  attention_loops().softmax[dtype](static_cast<float*>(scores), rows, columns, visible, causal, scale, p, lse);
+  gemm(rows, n, columns, row_major(p, dtype, columns), row_major(v, dtype, n), q, dtype, n, false);
+  copy_rows(q, n, rows, n, size, out, out_stride);
 }
 
 namespace {

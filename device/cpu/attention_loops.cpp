@@ -4,6 +4,9 @@
 
 #include "device/cpu/lanes.h"
 #include "device/cpu/vector_math.h"
+#if defined(__AVX512BF16__)
+#include "device/cpu/vector_512.h"
+#endif
 
 namespace trm::cpu::TRM_SIMD {
 namespace {
@@ -31,39 +34,93 @@ TRM_INLINE float exponentials(float* x, int64_t n, float scale, float largest) {
   return sum;
 }
 
+#if defined(__AVX512BF16__)
+/// s becomes e^(scale (s - largest)), p that over its sum. Returns log Σ e^(scale s).
+template <class T>
+TRM_INLINE float softmax_row(float* s, int64_t n, float scale, T* p) {
+  const __m512 none = _mm512_set1_ps(-INFINITY);
+  __m512 top = none, sum = _mm512_setzero_ps();
+  sixteen_by_sixteen(
+      n, [&](int64_t i, auto... count)
+             __attribute__((always_inline)) { top = _mm512_max_ps(top, load16_or(none, s + i, count...)); });
+  const float largest = _mm512_reduce_max_ps(top);
+  const __m512 factor = _mm512_set1_ps(scale), highest = _mm512_set1_ps(largest);
+  sixteen_by_sixteen(
+      n, [&](int64_t i, auto... count) __attribute__((always_inline)) {
+        const __m512 e = exponential16(_mm512_mul_ps(_mm512_sub_ps(load16_or(none, s + i, count...), highest), factor));
+        store16(s + i, e, count...);
+        sum = _mm512_add_ps(sum, e);
+      });
+  const float total = _mm512_reduce_add_ps(sum);
+  const __m512 part = _mm512_set1_ps(1.0f / total);
+  sixteen_by_sixteen(
+      n, [&](int64_t i, auto... count) __attribute__((always_inline)) {
+        store16(p + i, _mm512_mul_ps(load16(s + i, count...), part), count...);
+      });
+  return scale * largest + logf(total);
+}
+
+/// n rows that see one key.
+template <class T>
+TRM_INLINE void softmax_backward_column(const float* s, const float* d, int64_t n, float scale, const float* lse,
+                                        const float* delta, T* p, T* ds) {
+  const __m512 factor = _mm512_set1_ps(scale);
+  sixteen_by_sixteen(
+      n, [=](int64_t i, auto... count) __attribute__((always_inline)) {
+        const __m512 weight =
+                         exponential16(_mm512_fmsub_ps(load16(s + i, count...), factor, load16(lse + i, count...))),
+                     g = _mm512_mul_ps(_mm512_mul_ps(weight, factor),
+                                       _mm512_sub_ps(load16(d + i, count...), load16(delta + i, count...)));
+        store16(p + i, weight, count...);
+        store16(ds + i, g, count...);
+      });
+}
+#else
+template <class T>
+TRM_INLINE float softmax_row(float* s, int64_t n, float scale, T* p) {
+  const float largest = largest_of(s, n), sum = exponentials(s, n, scale, largest), factor = 1.0f / sum;
+#pragma omp simd
+  for (int64_t i = 0; i < n; ++i) store(p + i, s[i] * factor);
+  return scale * largest + logf(sum);
+}
+
+template <class T>
+TRM_INLINE void softmax_backward_column(const float* s, const float* d, int64_t n, float scale, const float* lse,
+                                        const float* delta, T* p, T* ds) {
+#pragma omp simd
+  for (int64_t i = 0; i < n; ++i) {
+    const float weight = exponential(scale * s[i] - lse[i]), g = scale * weight * (d[i] - delta[i]);
+    store(p + i, weight);
+    store(ds + i, g);
+  }
+}
+#endif
+
 template <class T>
 void softmax(float* scores, int64_t rows, int64_t columns, int64_t visible, bool causal, float scale, void* p,
              float* lse) {
   for (int64_t r = 0; r < rows; ++r) {
     const int64_t n = seen(r, columns, visible, causal);
-    float* s = scores + r * columns;
     T* to = static_cast<T*>(p) + r * columns;
-    const float largest = largest_of(s, n), sum = exponentials(s, n, scale, largest), factor = 1.0f / sum;
-#pragma omp simd
-    for (int64_t i = 0; i < n; ++i) store(to + i, s[i] * factor);
+    const float log_sum = softmax_row(scores + r * columns, n, scale, to);
     for (int64_t i = n; i < columns; ++i) store(to + i, 0.0f);
-    if (lse) lse[r] = scale * largest + logf(sum);
+    if (lse) lse[r] = log_sum;
   }
 }
 
 template <class T>
 void softmax_backward(const float* scores, const float* dp, int64_t rows, int64_t columns, int64_t visible, bool causal,
                       float scale, const float* lse, const float* delta, void* p, void* ds) {
-  for (int64_t r = 0; r < rows; ++r) {
-    const int64_t n = seen(r, columns, visible, causal);
-    const float *s = scores + r * columns, *d = dp + r * columns;
-    T *weights = static_cast<T*>(p) + r * columns, *gradient = static_cast<T*>(ds) + r * columns;
-    const float row_lse = lse[r], row_delta = delta[r];
-#pragma omp simd
-    for (int64_t i = 0; i < n; ++i) {
-      const float weight = exponential(scale * s[i] - row_lse), g = scale * weight * (d[i] - row_delta);
-      store(weights + i, weight);
-      store(gradient + i, g);
+  for (int64_t j = 0; j < columns; ++j) {
+    const int64_t first = causal && j >= visible ? j - visible + 1 : 0;  // the first row that sees key j
+    T *weights = static_cast<T*>(p) + j * rows, *gradient = static_cast<T*>(ds) + j * rows;
+    for (int64_t r = 0; r < first; ++r) {
+      store(weights + r, 0.0f);
+      store(gradient + r, 0.0f);
     }
-    for (int64_t i = n; i < columns; ++i) {
-      store(weights + i, 0.0f);
-      store(gradient + i, 0.0f);
-    }
+    const int64_t at = j * rows + first;
+    softmax_backward_column(scores + at, dp + at, rows - first, scale, lse + first, delta + first, weights + first,
+                            gradient + first);
   }
 }
 
@@ -87,17 +144,36 @@ void store_rows(const float* from, int64_t rows, int64_t head_dim, void* to, int
   }
 }
 
+#if defined(__AVX512BF16__)
+template <class T>
+TRM_INLINE void rotate_pairs(T* low, T* high, int64_t half, const float* cos, const float* sin, float sine_sign) {
+  const __m512 sign = _mm512_set1_ps(sine_sign);
+  sixteen_by_sixteen(
+      half, [=](int64_t i, auto... count) __attribute__((always_inline)) {
+        const __m512 x = load16(low + i, count...), y = load16(high + i, count...), cosine = load16(cos + i, count...),
+                     sine = _mm512_mul_ps(sign, load16(sin + i, count...));
+        store16(low + i, _mm512_fmsub_ps(x, cosine, _mm512_mul_ps(y, sine)), count...);
+        store16(high + i, _mm512_fmadd_ps(y, cosine, _mm512_mul_ps(x, sine)), count...);
+      });
+}
+#else
+template <class T>
+TRM_INLINE void rotate_pairs(T* low, T* high, int64_t half, const float* cos, const float* sin, float sine_sign) {
+#pragma omp simd
+  for (int64_t i = 0; i < half; ++i) {
+    const float x = load(low + i), y = load(high + i), sine = sine_sign * sin[i];
+    store(low + i, x * cos[i] - y * sine);
+    store(high + i, y * cos[i] + x * sine);
+  }
+}
+#endif
+
 template <class T>
 void rotate(void* row, int64_t heads, int64_t head_dim, const float* cos, const float* sin, float sine_sign) {
   const int64_t half = head_dim / 2;
   for (int64_t head = 0; head < heads; ++head) {
     T *low = static_cast<T*>(row) + head * head_dim, *high = low + half;
-#pragma omp simd
-    for (int64_t i = 0; i < half; ++i) {
-      const float x = load(low + i), y = load(high + i), sine = sine_sign * sin[i];
-      store(low + i, x * cos[i] - y * sine);
-      store(high + i, y * cos[i] + x * sine);
-    }
+    rotate_pairs(low, high, half, cos, sin, sine_sign);
   }
 }
 

@@ -6,8 +6,9 @@
 
 namespace trm::cpu {
 
-/// Row operations of attention. In a tile of scores, row r sees the first min(columns, visible + r) columns (causal) or
-/// all (visible = columns, causal false); where it does not see, probabilities and gradients are written as 0.
+/// Row operations of attention. In a tile of scores, [rows, columns], row r sees the first min(columns, visible + r)
+/// columns (causal) or all (visible = columns, causal false); where it does not see, probabilities and gradients are
+/// written as 0.
 struct AttentionLoops {
   /// p = softmax(scale · scores) in the activation type, rows of `columns`; p may be the scores. scores f32 are
   /// overwritten. lse f32 [rows] or null.
@@ -15,7 +16,7 @@ struct AttentionLoops {
               float* lse)>
       softmax;
   /// p = exp(scale · scores - lse), ds = scale · p ∘ (dp - delta), both in the activation type; p may be the scores and
-  /// ds dp.
+  /// ds dp. All tiles transposed, [columns, rows].
   ByType<void(const float* scores, const float* dp, int64_t rows, int64_t columns, int64_t visible, bool causal,
               float scale, const float* lse, const float* delta, void* p, void* ds)>
       softmax_backward;

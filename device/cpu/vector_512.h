@@ -15,6 +15,11 @@ TRM_INLINE __m512 load16(const float* p) { return _mm512_loadu_ps(p); }
 TRM_INLINE __m512 load16(const uint16_t* p) { return widened(_mm256_loadu_si256((const __m256i*)p)); }
 TRM_INLINE __m512 load16(const float* p, int64_t n) { return _mm512_maskz_loadu_ps(first_lanes(n), p); }
 TRM_INLINE __m512 load16(const uint16_t* p, int64_t n) { return widened(_mm256_maskz_loadu_epi16(first_lanes(n), p)); }
+/// The other lanes as in `rest`.
+TRM_INLINE __m512 load16_or(__m512, const float* p) { return _mm512_loadu_ps(p); }
+TRM_INLINE __m512 load16_or(__m512 rest, const float* p, int64_t n) {
+  return _mm512_mask_loadu_ps(rest, first_lanes(n), p);
+}
 TRM_INLINE void store16(float* p, __m512 x) { _mm512_storeu_ps(p, x); }
 TRM_INLINE void store16(uint16_t* p, __m512 x) { _mm256_storeu_si256((__m256i*)p, (__m256i)_mm512_cvtneps_pbh(x)); }
 TRM_INLINE void store16(float* p, __m512 x, int64_t n) { _mm512_mask_storeu_ps(p, first_lanes(n), x); }
