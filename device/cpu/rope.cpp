@@ -2,7 +2,9 @@
 
 #include "device/cpu/attention_loops.h"
 #include "device/cpu/chunks.h"
+#include "device/cpu/few_rows.h"
 #include "device/cpu/groups.h"
+#include "device/cpu/weight_product.h"
 #include "device/errors.h"
 #include "device/kernels.h"
 
@@ -24,8 +26,35 @@ void rope(Tensor& qkv, const Tensor& cos, const Tensor& sin, const Tensor* offse
                                           inverse ? -1.0f : 1.0f);
 }
 
+// Rows are rotated while they are still in the cache of the thread that made them.
+void linear_rope(const Tensor& x, const Weight& w, const Tensor& cos, const Tensor& sin, int heads, Tensor& qkv) {
+  const int64_t rows = x.size(0) * x.size(1), N = x.size(1), width = w.out(), head_dim = width / (3 * heads),
+                half = head_dim / 2;
+  const DType dtype = x.dtype();
+  const size_t size = size_of(dtype);
+  const Tensor inputs = x.reshape({rows, w.in()});
+  if (has_few_rows(inputs, w)) {
+    Tensor outputs = qkv.reshape({rows, width});
+    few_rows_linear(inputs, w, outputs);
+    return rope(qkv, cos, sin, nullptr, heads, false);
+  }
+  parallel_rows(rows, [&](int64_t first, int64_t count) {
+    void* out = offset_by(qkv.address(), first * width, size);
+    times_transposed_weight(count, row_major(offset_by(x.address(), first * w.in(), size), dtype, w.in()), w, out,
+                            dtype, width);
+    for (int64_t row = 0; row < count; ++row) {
+      const int64_t angle = (first + row) % N * half;
+      attention_loops().rotate[dtype](offset_by(out, row * width, size), 2 * heads, head_dim, cos.data<float>() + angle,
+                                      sin.data<float>() + angle, 1.0f);
+    }
+  });
+}
+
 }  // namespace
 
-void register_rope() { kernels::rope.set(DeviceKind::cpu, rope); }
+void register_rope() {
+  kernels::rope.set(DeviceKind::cpu, rope);
+  kernels::linear_rope.set(DeviceKind::cpu, linear_rope);
+}
 
 }  // namespace trm::cpu
