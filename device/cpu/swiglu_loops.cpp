@@ -14,7 +14,7 @@ TRM_INLINE void forward_row(const T* g, const T* u, T* h, int64_t n) {
   sixteen_by_sixteen(
       n, [=](int64_t i, auto... count) __attribute__((always_inline)) {
         const __m512 x = load16(g + i, count...);
-        store16(h + i, _mm512_mul_ps(_mm512_mul_ps(x, sigmoid16(x)), load16(u + i, count...)), count...);
+        store16(h + i, _mm512_mul_ps(_mm512_mul_ps(x, sigmoid16_for(g, x)), load16(u + i, count...)), count...);
       });
 }
 
@@ -24,7 +24,7 @@ TRM_INLINE void backward_row(const T* g, const T* u, const T* dh, T* dg, T* du, 
       n, [=](int64_t i, auto... count) __attribute__((always_inline)) {
         const __m512 one = _mm512_set1_ps(1.0f), x = load16(g + i, count...), up = load16(u + i, count...),
                      d = load16(dh + i, count...);
-        const __m512 s = sigmoid16(x), silu = _mm512_mul_ps(x, s),
+        const __m512 s = sigmoid16_for(g, x), silu = _mm512_mul_ps(x, s),
                      slope = _mm512_mul_ps(s, _mm512_fmadd_ps(x, _mm512_sub_ps(one, s), one));
         store16(h + i, _mm512_mul_ps(silu, up), count...);
         store16(du + i, _mm512_mul_ps(d, silu), count...);

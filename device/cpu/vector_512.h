@@ -57,4 +57,20 @@ TRM_INLINE __m512 sigmoid16(__m512 x) {
   return _mm512_mul_ps(guess, _mm512_fnmadd_ps(d, guess, _mm512_set1_ps(2.0f)));
 }
 
+/// σ(x) for what is rounded to bfloat16, relative error below 7e-5: 2^t = 2^n 2^r with a polynomial of degree 4, 1/d by
+/// its approximation.
+TRM_INLINE __m512 near_sigmoid16(__m512 x) {
+  const __m512 bounded = _mm512_min_ps(_mm512_set1_ps(87.0f), _mm512_max_ps(_mm512_set1_ps(-87.0f), x));
+  const __m512 t = _mm512_mul_ps(bounded, _mm512_set1_ps(-1.44269504088896341f));
+  const __m512 n = _mm512_roundscale_ps(t, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC), r = _mm512_sub_ps(t, n);
+  __m512 p = _mm512_set1_ps(9.570101699e-3f);
+  for (const float c : {5.59178603e-2f, 0.2402474483f, 0.6931218147f, 0.9999992614f})
+    p = _mm512_fmadd_ps(p, r, _mm512_set1_ps(c));
+  return _mm512_rcp14_ps(_mm512_add_ps(_mm512_set1_ps(1.0f), _mm512_scalef_ps(p, n)));
+}
+
+/// σ(x) as exact as the elements need it.
+TRM_INLINE __m512 sigmoid16_for(const float*, __m512 x) { return sigmoid16(x); }
+TRM_INLINE __m512 sigmoid16_for(const uint16_t*, __m512 x) { return near_sigmoid16(x); }
+
 }  // namespace trm::cpu
