@@ -59,6 +59,40 @@ __global__ void rms_norm_backward_kernel(const T* dy, const T* y, const float* r
   }
 }
 
+/// The same for rows of at most two packs a lane: read once, held in registers.
+template <class T, int N>
+__global__ void short_rms_norm_backward_kernel(const T* dy, const T* y, const float* rstd, T* ds, int64_t M,
+                                               int64_t D) {
+  const int64_t row = int64_t{blockIdx.x} * rows_per_block + threadIdx.x / warp_size;
+  if (row >= M) return;
+  const int packs = static_cast<int>(D / N), lane = threadIdx.x % warp_size;
+  const auto *gradient = reinterpret_cast<const Pack<T, N>*>(dy + row * D),
+             *normed = reinterpret_cast<const Pack<T, N>*>(y + row * D);
+  Pack<T, N> g[2], v[2];
+  float dot = 0;
+#pragma unroll
+  for (int p = 0; p < 2; ++p)
+    if (const int i = p * warp_size + lane; i < packs) {
+      g[p] = gradient[i];
+      v[p] = normed[i];
+    }
+  const float scale = rstd[row];
+#pragma unroll
+  for (int p = 0; p < 2; ++p)
+    if (p * warp_size + lane < packs)
+#pragma unroll
+      for (int j = 0; j < N; ++j) dot += to_float(g[p].v[j]) * to_float(v[p].v[j]);
+  const float mean = warp_sum(dot) / static_cast<float>(D);
+#pragma unroll
+  for (int p = 0; p < 2; ++p)
+    if (const int i = p * warp_size + lane; i < packs) {
+      Pack<T, N> out;
+#pragma unroll
+      for (int j = 0; j < N; ++j) out.v[j] = from_float<T>(scale * (to_float(g[p].v[j]) - to_float(v[p].v[j]) * mean));
+      reinterpret_cast<Pack<T, N>*>(ds + row * D)[i] = out;
+    }
+}
+
 /// Sum over the slices of a column (threadIdx.y), for all of them.
 __device__ __forceinline__ float column_sum(float x, float (*shared)[32]) {
   shared[threadIdx.y][threadIdx.x] = x;
@@ -204,7 +238,8 @@ void rms_norm_backward(const Tensor& dy, const Tensor& y, const Tensor& rstd, Te
   if (dy.elements() == 0) return;
   Context& context = context_of(dy);
   for_packs(dy, y, ds, D, [&]<class T, int N>() {
-    rms_norm_backward_kernel<T, N><<<blocks_for(M, rows_per_block), rows_per_block * warp_size, 0, context.stream>>>(
+    const auto kernel = D <= 2 * warp_size * N ? short_rms_norm_backward_kernel<T, N> : rms_norm_backward_kernel<T, N>;
+    kernel<<<blocks_for(M, rows_per_block), rows_per_block * warp_size, 0, context.stream>>>(
         elements<T>(dy), elements<T>(y), elements<float>(rstd), elements<T>(ds), M, D);
   });
   launched("rms_norm_backward");
