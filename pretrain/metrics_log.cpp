@@ -1,9 +1,5 @@
 #include "pretrain/metrics_log.h"
 
-#include <fcntl.h>
-#include <unistd.h>
-
-#include <cerrno>
 #include <cstring>
 #include <fstream>
 #include <nlohmann/json.hpp>
@@ -11,37 +7,16 @@
 
 #include "checkpoint/atomic_file.h"
 #include "data/files.h"
+#include "pretrain/append.h"
 
 namespace trm {
-namespace {
-
-/// Appends all of the text or, where that fails, nothing of it. Returns errno or 0.
-int append(const std::filesystem::path& file, const std::string& text) {
-  const int descriptor = ::open(file.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0666);
-  if (descriptor < 0) return errno;
-  const off_t before = ::lseek(descriptor, 0, SEEK_END);
-  int error = 0;
-  for (size_t done = 0; done < text.size() && error == 0;) {
-    const ssize_t written = ::write(descriptor, text.data() + done, text.size() - done);
-    if (written >= 0)
-      done += static_cast<size_t>(written);
-    else if (errno != EINTR)
-      error = errno;
-  }
-  if (error != 0 && before >= 0 && ::ftruncate(descriptor, before) != 0) error = errno;
-  if (::close(descriptor) != 0 && error == 0) error = errno;
-  return error;
-}
-
-}  // namespace
-
 MetricsLog::MetricsLog(const std::filesystem::path& folder, std::optional<int64_t> resumed_step)
     : file_(folder / "metrics.jsonl") {
   if (resumed_step)
     keep_up_to(*resumed_step);
   else if (std::filesystem::exists(file_))
     checkpoint::write_file(file_, "");
-  if (const int error = append(file_, ""))
+  if (const int error = append_whole(file_, ""))
     throw std::runtime_error("cannot write " + quoted(file_) + ": " + std::strerror(error));
 }
 
@@ -63,7 +38,7 @@ std::optional<std::string> MetricsLog::write(int64_t step, const Metrics& metric
   nlohmann::ordered_json line;
   line["step"] = step;
   for (const auto& [name, value] : metrics) line[name] = value;  // not finite: dumped as null
-  const int error = append(file_, line.dump() + "\n");
+  const int error = append_whole(file_, line.dump() + "\n");
   if (error == 0 || failed_) return std::nullopt;
   failed_ = true;
   return "cannot write " + quoted(file_) + ": " + std::strerror(error) + "; lines of metrics are missing there";

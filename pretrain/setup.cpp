@@ -196,7 +196,9 @@ void Trainer::open_folder(bool resumed) {
   }
   const std::string config = to_yaml(settings_, data_.metadata);
   checkpoint::write_file(plan_.folder / "all_config.yaml", config);
-  log_.emplace(plan_.folder, resumed ? std::optional(steps_) : std::nullopt);
+  const std::optional<int64_t> resumed_step = resumed ? std::optional(steps_) : std::nullopt;
+  log_.emplace(plan_.folder, resumed_step);
+  if (settings_.tensorboard) events_.emplace(plan_.folder, resumed_step);
   const std::map<std::string, std::string> notes = {{"device", name_of(device_.kind)},
                                                     {"device_name", Backend::of(device_).info().name},
                                                     {"threads", std::to_string(thread_count())},

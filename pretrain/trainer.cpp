@@ -107,7 +107,7 @@ void Trainer::log_if_due() {
   metrics.emplace_back("train/skipped", static_cast<double>(skipped_));
   metrics.emplace_back("train/epoch", static_cast<double>(loader_->cursor().epoch));
   metrics.emplace_back("train/tokens_per_second", speed);
-  if (const auto problem = log_->write(steps_, metrics)) logging::warn(*problem);
+  write_metrics(metrics);
   if (skipped_ > 0 && skipped_ >= 2 * skipped_said_ && skipped_ > skipped_said_) {
     skipped_said_ = skipped_;
     logging::warn("by step " + with_commas(steps_) + ", " + with_commas(skipped_) +
@@ -115,6 +115,12 @@ void Trainer::log_if_due() {
                   " skipped, because a gradient was NaN or infinite: weights stay as they are in such a step");
   }
   progress_.show({steps_, reading.lm_loss, reading.accuracy, speed});
+}
+
+void Trainer::write_metrics(const Metrics& metrics) {
+  if (const auto problem = log_->write(steps_, metrics)) logging::warn(*problem);
+  if (!events_) return;
+  if (const auto problem = events_->write(steps_, metrics)) logging::warn(*problem);
 }
 
 bool Trainer::evaluation_due() const {
@@ -143,7 +149,7 @@ bool Trainer::evaluate_now(bool at_interval) {
   if (!result) return false;
   evaluations_ = passed;
   evaluated_ = {steps_, step_->pending()};
-  if (const auto problem = log_->write(steps_, result->metrics)) logging::warn(*problem);
+  write_metrics(result->metrics);
   char text[160];
   std::snprintf(text, sizeof text, ": lm_loss %.4f, accuracy %.4f, exact_accuracy %.4f (%.0f examples%s)",
                 std::isnan(result->total.lm_loss) ? std::fabs(result->total.lm_loss) : result->total.lm_loss,

@@ -8,6 +8,7 @@
 #include "device/rules.h"
 #include "pretrain/checkpoint_writer.h"
 #include "pretrain/evaluation.h"
+#include "pretrain/event_file.h"
 #include "pretrain/metrics_log.h"
 #include "pretrain/progress.h"
 #include "pretrain/resuming.h"
@@ -41,6 +42,7 @@ class Trainer {
 
   bool train_batch();  // false at the end of the data
   void log_if_due();
+  void write_metrics(const Metrics& metrics);
   void say_compile_choice();
   void choose_log_interval();
   bool evaluation_due() const;
@@ -63,6 +65,7 @@ class Trainer {
   std::optional<Loader> loader_;
   std::optional<Batch> batch_;  // its memory is in use until the next one has been given to the step
   std::optional<MetricsLog> log_;
+  std::optional<EventFile> events_;
   std::optional<CheckpointWriter> writer_;
 
   int log_interval_ = 1, timed_steps_ = 0;

@@ -87,6 +87,7 @@ std::vector<Key> run_keys() {
       key("log_interval", &S::log_interval,
           "optimizer steps between lines of metrics; null for every one, on a GPU for at most ten lines a second",
           at_least(1)),
+      key("tensorboard", &S::tensorboard, "also write the metrics as TensorBoard event files in the run's folder"),
       key("lr", &S::lr, "peak learning rate", at_least(0)),
       key("lr_min_ratio", &S::lr_min_ratio, "share of lr left at the end of the cosine; 1 for constant", between(0, 1)),
       key("lr_warmup_steps", &S::lr_warmup_steps, "optimizer steps of linear warm-up", at_least(0)),

@@ -65,6 +65,7 @@ struct Settings {
   std::optional<int> keep_last_n_checkpoints;  // unset: all
   bool keep_best = true;                       // by exact_accuracy (puzzle), lm_loss (chat)
   std::optional<int> log_interval;             // optimizer steps; unset: each, but ten reads of a device a second
+  bool tensorboard = false;                    // event files beside metrics.jsonl
 
   double lr = 1e-4;
   double lr_min_ratio = 1.0;

@@ -54,6 +54,7 @@ TEST(Keys, AreThoseOfTheSpecification) {
                                         "pin_memory",
                                         "max_steps",
                                         "log_interval",
+                                        "tensorboard",
                                         "keep_last_n_checkpoints",
                                         "keep_best"};
   for (const std::string& key : arch) EXPECT_TRUE(find_key("arch." + key)) << key;

@@ -24,6 +24,7 @@ Settings unusual() {
   s.checkpoint_path = "c:\\x\ny";
   s.num_workers = 0;
   s.pin_memory = false;
+  s.tensorboard = true;
   return s;
 }
 
