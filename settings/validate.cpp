@@ -36,9 +36,9 @@ void check_layers(const ArchSettings& arch) {
   if (arch.name != "transformers_baseline" && arch.L_layers < 1)
     throw SettingsError("arch.L_layers: got 0, takes an integer of at least 1 for " + arch.name +
                         "; arch=" + arch.name + " chooses it with usual values");
-  if (arch.name == "trm_hier6" && arch.L_cycles > 6)
+  if (arch.name == "trm_hier6" && arch.L_cycles != 6)
     throw SettingsError("arch.L_cycles: got " + number(arch.L_cycles) +
-                        ", takes at most 6 for trm_hier6, which has six features z_L and sets one a cycle");
+                        ", takes 6 for trm_hier6, which has six features z_L and sets one a cycle");
 }
 
 /// The width before it is rounded up must be one at least.

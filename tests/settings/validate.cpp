@@ -41,11 +41,12 @@ TEST(Validate, Contradictions) {
   expect_all(complaint([](Settings& s) { s.arch.mlp_t = s.arch.causal = true; }), {"arch.mlp_t", "arch.causal"});
   expect_all(complaint([](Settings& s) { s.arch.L_layers = 0; }), {"arch.L_layers", "trm"});
   expect_all(complaint([](Settings& s) { s.arch.name = "hrm"; }), {"arch.H_layers", "hrm"});
-  expect_all(complaint([](Settings& s) {
-               s.arch.name = "trm_hier6";
-               s.arch.L_cycles = 7;
-             }),
-             {"arch.L_cycles", "7", "trm_hier6"});
+  for (const int cycles : {5, 7})
+    expect_all(complaint([&](Settings& s) {
+                 s.arch.name = "trm_hier6";
+                 s.arch.L_cycles = cycles;
+               }),
+               {"arch.L_cycles", std::to_string(cycles), "takes 6", "trm_hier6"});
   expect_all(complaint([](Settings& s) { s.arch.puzzle_emb_ndim = 512 * 16 + 1; }),
              {"arch.puzzle_emb_ndim", "8193", "8192"});
   expect_all(complaint([](Settings& s) { s.freeze_weights = true; }), {"freeze_weights", "arch.puzzle_emb_ndim"});
