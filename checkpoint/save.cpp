@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <set>
 
 #include "checkpoint/atomic_file.h"
 #include "checkpoint/digest.h"
@@ -41,18 +42,29 @@ uint64_t bytes_needed(const Checkpoint& checkpoint) {
   return bytes;
 }
 
+/// Without times, which would make two files of the same contents differ.
+void make_group(hid_t file, const std::string& name) {
+  const Handle creation = checked(H5Pcreate(H5P_GROUP_CREATE), name);
+  check(H5Pset_obj_track_times(creation, false), name);
+  checked(H5Gcreate2(file, name.c_str(), H5P_DEFAULT, creation, H5P_DEFAULT), name);
+}
+
+/// The groups that an array lies in, but for those that are there.
+void make_groups_of(hid_t file, const std::string& array, std::set<std::string>& there) {
+  for (size_t end = array.find('/'); end != std::string::npos; end = array.find('/', end + 1))
+    if (const std::string group = array.substr(0, end); there.insert(group).second) make_group(file, group);
+}
+
 uint64_t write_array(hid_t file, const std::string& name, const Array& array) {
   const std::vector<hsize_t> shape(array.shape.begin(), array.shape.end());
   const Handle space = checked(
       shape.empty() ? H5Screate(H5S_SCALAR) : H5Screate_simple(static_cast<int>(shape.size()), shape.data(), nullptr),
       name);
-  const Handle links = checked(H5Pcreate(H5P_LINK_CREATE), name);
-  check(H5Pset_create_intermediate_group(links, 1), name);
   const Handle creation = checked(H5Pcreate(H5P_DATASET_CREATE), name);
   check(H5Pset_obj_track_times(creation, false), name);
   check(H5Pset_fill_time(creation, H5D_FILL_TIME_NEVER), name);
   const hid_t type = file_type(array.type);
-  const Handle dataset = checked(H5Dcreate2(file, name.c_str(), type, space, links, creation, H5P_DEFAULT), name);
+  const Handle dataset = checked(H5Dcreate2(file, name.c_str(), type, space, H5P_DEFAULT, creation, H5P_DEFAULT), name);
   const uint64_t hash = hash_bytes(array.bytes);
   write_hash(dataset, layout::array_hash, hash);
   if (!array.bytes.empty()) check(H5Dwrite(dataset, type, H5S_ALL, H5S_ALL, H5P_DEFAULT, array.bytes.data()), name);
@@ -60,7 +72,8 @@ uint64_t write_array(hid_t file, const std::string& name, const Array& array) {
 }
 
 void write_notes(hid_t file, const Checkpoint& checkpoint) {
-  const Handle group = checked(H5Gcreate2(file, layout::notes, H5P_DEFAULT, H5P_DEFAULT, H5P_DEFAULT), "notes");
+  make_group(file, layout::notes);
+  const Handle group = checked(H5Gopen2(file, layout::notes, H5P_DEFAULT), layout::notes);
   for (const auto& [key, note] : checkpoint.notes) write_text(group, key, note);
 }
 
@@ -73,7 +86,9 @@ void write_contents(hid_t file, const Checkpoint& checkpoint, const FileAccess& 
   write_notes(file, checkpoint);
   seal_long_texts(file, access);
   std::map<std::string, ArrayDigest> arrays;
+  std::set<std::string> groups;
   for (const auto& [name, array] : checkpoint.arrays) {
+    make_groups_of(file, name, groups);
     arrays[name] = {array.type, array.shape, write_array(file, name, array)};
     if (access.error) return;
   }

@@ -7,9 +7,6 @@
 using namespace trm::checkpoint;
 using namespace trm::testing;
 
-// HDF5 1.10 loses memory of its own on some damaged files.
-extern "C" const char* __lsan_default_suppressions() { return "leak:libhdf5"; }
-
 namespace {
 
 std::string load_error(const std::filesystem::path& file) {
