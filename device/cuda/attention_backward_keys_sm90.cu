@@ -180,6 +180,7 @@ __global__ __launch_bounds__(threads, 1) void attention_gradient_keys_kernel(con
         products_wait<0>();
         pin(dk);
         pin(dv);
+        __syncwarp();  // all lanes have read their statistics
         if (lane == 0) arrive(empty(k));
       };
       wait(own_there(slot), count / 2 & 1);
