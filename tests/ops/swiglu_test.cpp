@@ -1,3 +1,6 @@
+#include <cmath>
+#include <limits>
+
 #include "device/errors.h"
 #include "tests/ops/harness.h"
 
@@ -190,6 +193,18 @@ TEST_P(Swiglu, LargeGatesStayFinite) {
     EXPECT_NEAR(d[i], s * (1 + g * (1 - s)), tolerance());
     EXPECT_NEAR(d[inner + i], g * s, tolerance() * std::max(1.0, std::abs(g * s)));
   }
+}
+
+TEST_P(Swiglu, NotANumberIsPassedOn) {
+  const int64_t inner = 33;  // whole vectors and a rest
+  std::vector<float> kept(2 * inner, 1.0f), identity(inner * inner, 0.0f);
+  for (int64_t i = 0; i < inner; ++i) identity[i * inner + i] = 1.0f;
+  for (const int64_t i : {int64_t{3}, inner - 1}) kept[i] = std::numeric_limits<float>::quiet_NaN();
+  const auto gradient = ops::linear_swiglu_backward(tensor(std::vector<float>(inner, 1.0f), {1, inner}),
+                                                    weight(identity, inner, inner), tensor(kept, {1, 2 * inner}));
+  const auto h = gradient.h.to_vector<float>(), d = gradient.d_gate_up.to_vector<float>();
+  for (int64_t i = 0; i < inner; ++i)
+    for (const float value : {h[i], d[i], d[inner + i]}) EXPECT_EQ(std::isnan(value), i == 3 || i == inner - 1) << i;
 }
 
 TEST_P(Swiglu, OddGateUpIsRefused) {
