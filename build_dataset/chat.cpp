@@ -40,7 +40,8 @@ cxxopts::Options chat_options() {
 
 int chat_command(int argc, char** argv) {
   cxxopts::Options options = chat_options();
-  const cxxopts::ParseResult result = parse_options(options, "chat", argc, argv);
+  const cxxopts::ParseResult result =
+      parse_options(options, "chat", {"format", "seed", "subsample-size", "loss-on", "no-system"}, argc, argv);
   if (result.count("help") > 0) {
     std::cout << options.help() << kExample;
     return 0;

@@ -1,9 +1,11 @@
 #include "build_dataset/options.h"
 
+#include <algorithm>
 #include <charconv>
 #include <cmath>
 
 #include "build_dataset/command_line.h"
+#include "settings/nearest.h"
 
 namespace trm {
 
@@ -28,7 +30,8 @@ void add_common_options(cxxopts::Options& options, int max_length, const std::st
   options.show_positional_help();
 }
 
-cxxopts::ParseResult parse_options(cxxopts::Options& options, const std::string& subcommand, int argc, char** argv) {
+cxxopts::ParseResult parse_options(cxxopts::Options& options, const std::string& subcommand,
+                                   const std::vector<std::string>& own, int argc, char** argv) {
   const auto usage = [&](const std::string& what) {
     return UsageError(what + "; see build_dataset " + subcommand + " --help");
   };
@@ -39,6 +42,17 @@ cxxopts::ParseResult parse_options(cxxopts::Options& options, const std::string&
       if (result.count(required) == 0) throw usage(std::string("--") + required + " is missing");
     }
     return result;
+  } catch (const cxxopts::exceptions::no_such_option& error) {
+    std::vector<std::string> known = {"input-file", "output-dir",  "tokenizer", "vocab-size",
+                                      "max-length", "train-split", "force",     "help"};
+    known.insert(known.end(), own.begin(), own.end());
+    for (const std::string& argument : std::vector<std::string>(argv + 1, argv + argc)) {
+      const std::string name = argument.substr(0, argument.find('='));
+      if (name.starts_with("--") && name != "--" &&
+          std::find(known.begin(), known.end(), name.substr(2)) == known.end())
+        throw usage("unknown option " + name + did_you_mean(name, known));
+    }
+    throw usage(error.what());
   } catch (const cxxopts::exceptions::exception& error) {
     throw usage(error.what());
   }

@@ -25,8 +25,9 @@ struct UsageError : std::runtime_error {
 void add_common_options(cxxopts::Options& options, int max_length, const std::string& train_split);
 
 /// Parses; an unknown option, a missing value or a missing --input-file or --output-dir is a UsageError.
-/// With --help, nothing is required.
-cxxopts::ParseResult parse_options(cxxopts::Options& options, const std::string& subcommand, int argc, char** argv);
+/// With --help, nothing is required. `own`: what the subcommand has beside the common options.
+cxxopts::ParseResult parse_options(cxxopts::Options& options, const std::string& subcommand,
+                                   const std::vector<std::string>& own, int argc, char** argv);
 
 /// Values by their option's name; a UsageError names the option and what it takes.
 int64_t integer_option(const cxxopts::ParseResult& result, const std::string& name, int64_t least, int64_t most);

@@ -23,7 +23,7 @@ class ChatDialogue final : public Dialogue {
   }
 
   Prompt ask(const std::string& text) override {
-    if (text.empty()) throw PromptError("the prompt is empty");
+    if (text.empty()) throw PromptError("the prompt is empty: give a text to answer");
     Tokens question =
         tokenizer_.encode(markers::kUser + text + markers::kEndUser + markers::kSep + markers::kAssistant);
     const size_t least = system_.size() + question.size();
@@ -81,7 +81,7 @@ class TextDialogue final : public Dialogue {
       : tokenizer_(tokenizer), window_(static_cast<size_t>(window)), room_(static_cast<size_t>(room)) {}
 
   Prompt ask(const std::string& text) override {
-    if (text.empty()) throw PromptError("the prompt is empty");
+    if (text.empty()) throw PromptError("the prompt is empty: give a text to answer");
     const Tokens more = tokenizer_.encode(text_.empty() ? text : "\n" + text);
     if (more.empty()) throw PromptError("the tokenizer has no token for any character of the prompt");
     text_.insert(text_.end(), more.begin(), more.end());

@@ -103,12 +103,8 @@ std::vector<std::string> spelled_alike(int argc, const char* const* argv) {
       throw UsageError("unexpected argument '" + argument +
                        "'; a prompt of several words is given in quotes: --prompt \"…\"");
     const std::string name = option_name(argument);
-    if (!contains(all, name)) {
-      const std::string near = nearest(name, all);
-      throw UsageError("unknown option " + argument +
-                       (name.empty() || near.empty() ? "" : " (did you mean --" + near + "?)") +
-                       "; see generate --help");
-    }
+    if (!contains(all, name))
+      throw UsageError("unknown option " + argument + did_you_mean("--" + name, all) + "; see generate --help");
     const size_t equals = argument.find('=');
     const bool has_value = equals != std::string::npos;
     const std::string value = has_value ? argument.substr(equals + 1) : "";

@@ -5,6 +5,7 @@
 #include <cxxopts.hpp>
 
 #include "settings/keys.h"
+#include "settings/nearest.h"
 
 namespace trm {
 namespace {
@@ -48,12 +49,12 @@ std::string long_form(const std::string& argument) {
 }
 
 /// What to say of an option that there is not: a key was meant, or the nearest one.
-std::string hint(const std::string& argument) {
+std::string hint(const std::string& argument, const std::vector<std::string>& options) {
   const size_t start = argument.find_first_not_of('-');
   if (start == std::string::npos) return "";
   const std::string name = argument.substr(start, argument.find('=') - start);
   if (find_key(name)) return "; a key of the configuration is written without dashes: " + name + "=…";
-  return "; see pretrain --help";
+  return did_you_mean(argument, options) + "; see pretrain --help";
 }
 
 std::optional<std::string> text(const cxxopts::ParseResult& result, const std::string& name) {
@@ -106,7 +107,7 @@ CommandLine parse_command_line(int argc, const char* const* argv) {
                                                      "check-setup", "list-devices", "op-report", "fallback",
                                                      "log-level",   "help-config",  "h",         "help"};
       if (std::find(known.begin(), known.end(), bare) == known.end())
-        throw UsageError("unknown option " + argument + hint(argument));
+        throw UsageError("unknown option " + argument + hint(argument, known));
     }
     throw;
   } catch (const cxxopts::exceptions::exception& error) {

@@ -131,6 +131,8 @@ void resume_from(const fs::path& file, RunPlan& plan) {
   if (fs::is_directory(file))
     throw Error("resume=" + file.string() +
                 " is a folder; it takes a checkpoint file, or resume=auto with checkpoint_path=" + file.string());
+  if (!fs::exists(file))
+    throw Error("resume=" + file.string() + ": there is no such file; resume takes auto, false or a checkpoint file");
   if (checkpoint::is_torch_file(file))
     throw Error(quoted(file) +
                 " was written by PyTorch and holds weights only: a run cannot be resumed from it; load_checkpoint=" +

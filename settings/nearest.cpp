@@ -59,6 +59,12 @@ std::string nearest(std::string_view name, const std::vector<std::string>& candi
   return best;
 }
 
+std::string did_you_mean(const std::string& option, const std::vector<std::string>& known) {
+  const size_t start = std::min(option.find_first_not_of('-'), option.size());
+  const std::string name = option.substr(start, option.find('=') - start), near = nearest(name, known);
+  return name.empty() || near.empty() ? "" : " (did you mean --" + near + "?)";
+}
+
 bool looks_like(std::string_view name, std::string_view candidate) {
   return distance(name, candidate) <= std::max<int>(3, static_cast<int>(last_part(name).size()) / 2);
 }

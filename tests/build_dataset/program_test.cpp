@@ -67,7 +67,9 @@ TEST_F(BuildDataset, WrongCommandLinesAreNamed) {
   for (const std::string kind : {"sudoku", "maze", "arc"}) {
     expect_error(kind + " --output-dir x", {"build_dataset " + kind + " is not available in this version"});
   }
-  expect_error(chat + "--lenght 5", {"lenght", "does not exist", "chat --help"});
+  expect_error(chat + "--max_lenght=5", {"unknown option --max_lenght (did you mean --max-length?)", "chat --help"});
+  expect_error(chat + "--characters", {"unknown option --characters", "chat --help"});
+  expect_error(chat + "--lenght 5", {"unknown option --lenght", "chat --help"});
   expect_error("chat" + output(), {"--input-file is missing"});
   expect_error("chat --input-file x", {"--output-dir is missing"});
   expect_error(chat + "--max-length long", {"--max-length is 'long'"});

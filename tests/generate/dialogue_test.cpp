@@ -98,7 +98,7 @@ TEST(ChatDialogue, AQuestionTooLongIsAnErrorAndChangesNothing) {
   const std::string error = error_of(*dialogue, std::string(27, 'z'));
   EXPECT_NE(error.find("31 tokens"), std::string::npos) << error;
   EXPECT_NE(error.find("30"), std::string::npos) << error;
-  EXPECT_EQ(error_of(*dialogue, ""), "the prompt is empty");
+  EXPECT_EQ(error_of(*dialogue, ""), "the prompt is empty: give a text to answer");
   EXPECT_EQ(dialogue->ask("b").tokens.size(), 14u);
   EXPECT_EQ(dialogue->ask(std::string(26, 'z')).tokens.size(), 30u);  // exactly the window
 }

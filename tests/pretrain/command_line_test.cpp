@@ -24,6 +24,7 @@ TEST_F(CommandLine, HelpHasExamplesAndEveryOption) {
 }
 
 TEST_F(CommandLine, WrongOptionsAreNamed) {
+  expect_error({"--cofig-name", "cfg_chat"}, {"unknown option --cofig-name (did you mean --config-name?)", "pretrain --help"});
   expect_error({"--frobnicate"}, {"--frobnicate", "--help"});
   expect_error({"--lr=3"}, {"--lr=3", "lr=…"});
   expect_error({"--device"}, {"device"});

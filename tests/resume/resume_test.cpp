@@ -152,7 +152,7 @@ TEST_F(Resume, ForeignAndNewerFilesAreNamed) {
   ASSERT_EQ(run(chat() + Arguments{"max_steps=2"}).status, 0);
   write_file(folder_ / "foreign.h5", "no checkpoint");
   expect_error(chat() + Arguments{"resume=foreign.h5"}, {"foreign.h5", "not an HDF5 file"});
-  expect_error(chat() + Arguments{"resume=absent.h5"}, {"absent.h5"});
+  expect_error(chat() + Arguments{"resume=absent.h5"}, {"resume=absent.h5", "no such file", "auto, false or a checkpoint file"});
   expect_error(chat() + Arguments{"resume=run"}, {"resume=run is a folder", "resume=auto"});
   auto lacking = load("run/step_2.h5");
   lacking.arrays.erase("loader/cursor");
