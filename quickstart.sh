@@ -35,8 +35,8 @@ step "1/6 packages"
 install_packages
 step "2/6 configure into build/release"
 configure
-step "3/6 build the programs"
-build pretrain generate build_dataset
+step "3/6 build the programs and the devices they can use"
+build programs
 built=$(date +%s)
 
 step "4/6 build a chat dataset and its tokenizer from examples/chat.json into $dataset"
