@@ -8,6 +8,16 @@ if(CMAKE_SYSTEM_NAME STREQUAL "Linux")
   add_link_options(LINKER:--disable-new-dtags)  # an RPATH also finds the libraries of libraries (scripts/package.sh)
 endif()
 
+# The folder of the file that is loaded, in an RPATH. macOS: Homebrew keeps its OpenMP out of the common folders.
+set(TRM_ORIGIN "$ORIGIN")
+if(APPLE)
+  set(TRM_ORIGIN "@loader_path")
+  find_program(TRM_BREW brew)
+  if(TRM_BREW AND NOT OpenMP_ROOT)
+    execute_process(COMMAND ${TRM_BREW} --prefix libomp OUTPUT_VARIABLE OpenMP_ROOT OUTPUT_STRIP_TRAILING_WHITESPACE ERROR_QUIET)
+  endif()
+endif()
+
 option(TRM_ASAN "Build with address and undefined-behaviour sanitizers" OFF)
 if(TRM_ASAN)
   add_compile_options(-fsanitize=address,undefined -fno-omit-frame-pointer)
@@ -29,7 +39,7 @@ function(trm_program name)
   add_executable(${name} ${ARG_SOURCES})
   target_link_libraries(${name} PRIVATE trm_flags ${ARG_LIBRARIES})
   set_target_properties(${name} PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${PROJECT_BINARY_DIR}/bin
-                        BUILD_RPATH_USE_ORIGIN ON INSTALL_RPATH "$ORIGIN;$ORIGIN/../${CMAKE_INSTALL_LIBDIR}")
+                        BUILD_RPATH_USE_ORIGIN ON INSTALL_RPATH "${TRM_ORIGIN};${TRM_ORIGIN}/../${CMAKE_INSTALL_LIBDIR}")
   install(TARGETS ${name} RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR})
 endfunction()
 

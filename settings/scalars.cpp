@@ -4,8 +4,10 @@
 
 #include <algorithm>
 #include <cctype>
+#include <cerrno>
 #include <charconv>
 #include <cmath>
+#include <cstdlib>
 
 namespace trm {
 namespace {
@@ -52,10 +54,13 @@ std::optional<bool> to_bool(const std::string& text) {
 
 std::optional<double> to_number(const std::string& text) {
   const std::string number = bare_number(text);
-  double value = 0;
-  const auto [end, error] = std::from_chars(number.data(), number.data() + number.size(), value);
-  if (number.empty() || error != std::errc() || end != number.data() + number.size() || !std::isfinite(value))
+  // Not from_chars: macOS has it for integers only.
+  if (number.empty() || number[0] == '+' || number.find_first_not_of("0123456789.eE+-") != std::string::npos)
     return std::nullopt;
+  char* end = nullptr;
+  errno = 0;
+  const double value = std::strtod(number.c_str(), &end);
+  if (errno == ERANGE || end != number.c_str() + number.size() || !std::isfinite(value)) return std::nullopt;
   return value;
 }
 

@@ -6,16 +6,18 @@
 #include <limits>
 
 #include "device/errors.h"
+#include "device/messages.h"
 
 namespace trm::accelerator {
 namespace {
 
+constexpr bool have_clblast = TRM_HAVE_CLBLAST;
 constexpr int64_t most_part_elements = int64_t{16} << 20, shortest_part = 512;
 // GPUs end the axes of a grid that rows and matrices lie on at 65535 groups
 constexpr int64_t most_rows = 1 << 20, most_batch = 32768;
 
 /// TRM_CLBLAST=0 leaves CLBlast out, for comparisons.
-bool clblast_wanted() {
+[[maybe_unused]] bool clblast_wanted() {
   static const bool wanted = [] {
     const char* set = std::getenv("TRM_CLBLAST");
     return !set || std::string(set) != "0";
@@ -57,30 +59,32 @@ void multiply_cpu(Context& context, const char* op, const Product& p) {
 
 /// Tiles in local memory: as large as the device allows and the sizes fill.
 void multiply_tiled(Context& context, const char* op, const Product& p) {
-  static const bool said = [] {
-#if !defined(TRM_HAVE_CLBLAST)
-    tell(MessageKind::note,
-         "this build has no CLBlast: matrix products on the accelerator run in trm.cpp's own kernel, which may be "
-         "slower");
-#endif
+  [[maybe_unused]] static const bool said = [] {
+    if (!have_clblast)
+      tell(MessageKind::note,
+           "this build has no CLBlast: matrix products on the accelerator run in trm.cpp's own kernel, which may be "
+           "slower");
     return true;
   }();
-  (void)said;
-  int side = 16;
-  while (side > 4 && static_cast<size_t>(side * side) > context.group_limit) side /= 2;
   const auto tiles = [&](int tile) {
     return divide_up(p.m, tile) * divide_up(p.n, tile) * static_cast<size_t>(p.batch);
   };
-  const int work = side == 16 && tiles(128) >= 2 * context.units ? 8 : 4, tile = side * work;
-  const std::string options = "-DSIDE=" + std::to_string(side) + " -DWORK=" + std::to_string(work) +
-                              " -DA_TRANSPOSED=" + std::to_string(p.a.transposed) +
-                              " -DB_TRANSPOSED=" + std::to_string(p.b.transposed);
-  const Kernel& kernel = context.programs->kernel(product_cl, "product", options);
-  require_items(context, kernel, static_cast<size_t>(side * side));
-  Grid grid;
-  grid.items = {static_cast<size_t>(side), static_cast<size_t>(side), 1};
-  grid.groups = {divide_up(p.n, tile), divide_up(p.m, tile), static_cast<size_t>(p.batch)};
-  enqueue_product(context, op, kernel, grid, p);
+  // A kernel may be allowed less than its device, where it takes many registers.
+  for (int side = 16;; side /= 2) {
+    const auto items = static_cast<size_t>(side * side);
+    if (side > 4 && items > context.group_limit) continue;
+    const int work = side == 16 && tiles(128) >= 2 * context.units ? 8 : 4, tile = side * work;
+    const std::string options = "-DSIDE=" + std::to_string(side) + " -DWORK=" + std::to_string(work) +
+                                " -DA_TRANSPOSED=" + std::to_string(p.a.transposed) +
+                                " -DB_TRANSPOSED=" + std::to_string(p.b.transposed);
+    const Kernel& kernel = context.programs->kernel(product_cl, "product", options);
+    if (side > 4 && items > kernel.group_limit) continue;
+    require_items(context, kernel, items);
+    Grid grid;
+    grid.items = {static_cast<size_t>(side), static_cast<size_t>(side), 1};
+    grid.groups = {divide_up(p.n, tile), divide_up(p.m, tile), static_cast<size_t>(p.batch)};
+    return enqueue_product(context, op, kernel, grid, p);
+  }
 }
 
 /// Rows of the product from `first` on, at most most_rows.
@@ -114,11 +118,8 @@ void multiply(Context& context, const char* op, const Product& p) {
     return;
   }
   require_int(op, {p.m, p.n, p.k, p.a.ld, p.b.ld, p.out.ld});
-#if defined(TRM_HAVE_CLBLAST)
-  if (!context.cpu && p.k > 0 && clblast_wanted() && multiply_clblast(context, op, p)) return;
-#else
-  (void)clblast_wanted;
-#endif
+  if constexpr (have_clblast)
+    if (!context.cpu && p.k > 0 && clblast_wanted() && multiply_clblast(context, op, p)) return;
   if (context.cpu)
     multiply_cpu(context, op, p);
   else

@@ -33,9 +33,7 @@ void multiply_long(Context& context, const char* op, const Product& product);
 /// out [n] += Σ_p parts [count, n]
 void add_parts(Context& context, const char* op, const Tensor& parts, int64_t count, int64_t n, const Place& out);
 
-#if defined(TRM_HAVE_CLBLAST)
-/// False where CLBlast cannot take it.
+/// False where CLBlast cannot take it. Only in builds with CLBlast.
 bool multiply_clblast(Context& context, const char* op, const Product& product);
-#endif
 
 }  // namespace trm::accelerator
