@@ -88,9 +88,10 @@ TEST_F(AcceleratorFallback, AFailureOfANativeOpPropagates) {
     return Tensor::wrap(t.base(), shape, DType::float32, accelerator, t.storage());
   };
   const Tensor memory = there({1, 2, 3, 4}, {4});
-  const Weight w = ops::make_weight(view(memory, {1, 1}));
-  Tensor y = view(memory, {large, 1});
-  EXPECT_NE(message_of([&] { kernels::linear(view(memory, {large, 1}), w, y); }).find("too large"), std::string::npos);
+  Weight w;
+  w.value = view(memory, {1, large});
+  Tensor y = view(memory, {16, 1});
+  EXPECT_NE(message_of([&] { kernels::linear(view(memory, {16, large}), w, y); }).find("too large"), std::string::npos);
   EXPECT_EQ(fallback_calls(), before);
 }
 
