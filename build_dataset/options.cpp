@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <charconv>
 #include <cmath>
+#include <cstdlib>
 
 #include "build_dataset/command_line.h"
 #include "settings/nearest.h"
@@ -71,9 +72,10 @@ int64_t integer_option(const cxxopts::ParseResult& result, const std::string& na
 
 double share_option(const cxxopts::ParseResult& result, const std::string& name) {
   const std::string text = result[name].as<std::string>();
-  double value = 0;
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
-  if (error != std::errc() || end != text.data() + text.size() || !(value > 0 && value <= 1)) {
+  char* end = nullptr;
+  const double value = std::strtod(text.c_str(), &end);  // not from_chars: macOS has it for integers only
+  const bool plain = text.find_first_not_of("0123456789.eE-") == std::string::npos;
+  if (!plain || end != text.c_str() + text.size() || !(value > 0 && value <= 1)) {
     throw UsageError("--" + name + " is '" + text + "'; a share above 0, at most 1 is needed");
   }
   return value;
