@@ -52,7 +52,10 @@ void list_group(hid_t parent, const std::string& prefix, int depth, std::vector<
     static_cast<std::vector<std::string>*>(data)->emplace_back(name);
     return 0;
   };
-  check(H5Literate(parent, H5_INDEX_NAME, H5_ITER_INC, nullptr, collect, &links), "listing group '" + prefix + "'");
+  // In native order: for any other HDF5 1.10 makes a table of many links, and frees what it had not yet filled where
+  // one of them cannot be read.
+  check(H5Literate(parent, H5_INDEX_NAME, H5_ITER_NATIVE, nullptr, collect, &links), "listing group '" + prefix + "'");
+  std::sort(links.begin(), links.end());
   for (const auto& link : links) {
     if (prefix.empty() && link == layout::notes) continue;
     const std::string name = prefix + link;

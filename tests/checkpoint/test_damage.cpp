@@ -86,6 +86,20 @@ TEST(Damage, EveryFlippedByteAroundALargeTokenizerIsNoticedOrHarmless) {
   EXPECT_EQ(flip(file, saved, within, 0x04), within.size());
 }
 
+// Above eight arrays HDF5 keeps the names of a group in a heap of their own.
+TEST(Damage, FlippedBytesOfAGroupOfManyArraysAreNoticedOrHarmless) {
+  const TemporaryFolder folder;
+  const auto file = folder / "a.h5";
+  Checkpoint saved = sample();
+  for (int i = 0; i < 20; ++i) saved.arrays["model/layer" + std::to_string(i)] = saved.arrays.begin()->second;
+  save(saved, file);
+  const std::string whole = read_bytes(file);
+  const size_t heap = whole.find("FHDB"), size = whole.size();
+  ASSERT_NE(heap, std::string::npos);
+  EXPECT_GT(flip(file, saved, positions(heap, std::min(heap + 600, size), 1), 0x41), 500u);
+  flip(file, saved, positions(0, size, 61), 0x41);
+}
+
 TEST(Damage, EveryCutIsNoticed) {
   const TemporaryFolder folder;
   save(sample(), folder / "a.h5");
