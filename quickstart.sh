@@ -29,6 +29,7 @@ done
 bin=build/release/bin
 dataset=data/my-quickstart
 run=checkpoints/quickstart/isles
+export OMP_WAIT_POLICY=${OMP_WAIT_POLICY:-passive}  # beside other work twice as fast, alone 6 % slower
 
 step "1/6 packages"
 # shellcheck disable=SC2119
