@@ -1,7 +1,6 @@
 #pragma once
-// A temporary folder, and whole files in and out.
+// Whole files in and out, and a small checkpoint to write.
 #include <gtest/gtest.h>
-#include <stdlib.h>
 
 #include <filesystem>
 #include <fstream>
@@ -9,23 +8,9 @@
 #include <string>
 
 #include "checkpoint/checkpoint.h"
+#include "tests/temporary_folder.h"
 
 namespace trm::testing {
-
-struct TemporaryFolder {
-  TemporaryFolder() {
-    std::string name = (std::filesystem::temp_directory_path() / "trm_checkpoint_XXXXXX").string();
-    if (!::mkdtemp(name.data())) throw std::runtime_error("mkdtemp failed");
-    path = name;
-  }
-  ~TemporaryFolder() {
-    std::error_code ignored;
-    std::filesystem::remove_all(path, ignored);
-  }
-  std::filesystem::path operator/(const std::string& name) const { return path / name; }
-  size_t entries() const { return static_cast<size_t>(std::distance(std::filesystem::directory_iterator(path), {})); }
-  std::filesystem::path path;
-};
 
 inline std::string read_bytes(const std::filesystem::path& file) {
   std::ifstream stream(file, std::ios::binary);

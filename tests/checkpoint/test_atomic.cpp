@@ -84,7 +84,7 @@ TEST(Atomic, AMissingOrReadOnlyFolderIsNamed) {
 
   std::filesystem::create_directory(folder / "locked");
   std::filesystem::permissions(folder / "locked", std::filesystem::perms(0555));
-  std::filesystem::permissions(folder.path, std::filesystem::perms(0755));
+  std::filesystem::permissions(folder.path(), std::filesystem::perms(0755));
   const bool root = ::geteuid() == 0;
   if (root) {
     ASSERT_EQ(::seteuid(65534), 0);
@@ -114,7 +114,7 @@ TEST(Atomic, KilledAtAnyMomentThereIsAWholeCheckpoint) {
     const Checkpoint found = load(file);
     EXPECT_TRUE(same(found, first) || same(found, second));
   }
-  remove_stale_temporaries(folder.path);
+  remove_stale_temporaries(folder.path());
   EXPECT_EQ(folder.entries(), 1u);
 }
 
@@ -135,7 +135,7 @@ TEST(Atomic, WritersOfOneFileDoNotDisturbEachOther) {
     children.push_back(child);
   }
   for (int i = 0; i < 200; ++i) {
-    remove_stale_temporaries(folder.path);
+    remove_stale_temporaries(folder.path());
     const Checkpoint found = load(file);
     EXPECT_TRUE(same(found, first) || same(found, second));
   }
@@ -166,7 +166,7 @@ TEST(Atomic, OnlyStaleTemporariesAreRemoved) {
   const TemporaryFile open(folder / "a.txt");
   write_bytes(folder / ".trm_save_1_2.tmp", "left by a killed process");
   write_bytes(folder / "notes.tmp", "the user's");
-  EXPECT_EQ(remove_stale_temporaries(folder.path), 1);
+  EXPECT_EQ(remove_stale_temporaries(folder.path()), 1);
   EXPECT_EQ(folder.entries(), 2u);
   EXPECT_EQ(remove_stale_temporaries(folder / "absent"), 0);
 }

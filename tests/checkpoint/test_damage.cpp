@@ -141,7 +141,7 @@ TEST(Damage, TheDamagedArrayIsNamed) {
 TEST(Damage, ForeignFilesAreNamed) {
   const TemporaryFolder folder;
   EXPECT_SAYS(load_error(folder / "absent.h5"), "No such file");
-  EXPECT_SAYS(load_error(folder.path), "a folder");
+  EXPECT_SAYS(load_error(folder.path()), "a folder");
   write_bytes(folder / "text", "epochs: 3\n");
   EXPECT_SAYS(load_error(folder / "text"), "not an HDF5 file");
   write_bytes(folder / "zip", "PK\x03\x04zzzzzzz");

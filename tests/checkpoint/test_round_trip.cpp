@@ -69,7 +69,7 @@ TEST(RoundTrip, NeedsNoTokenizerNotesOrArrays) {
 TEST(RoundTrip, SavesIntoTheCurrentFolder) {
   const TemporaryFolder folder;
   const auto before = std::filesystem::current_path();
-  std::filesystem::current_path(folder.path);
+  std::filesystem::current_path(folder.path());
   save(sample(), "step_1.h5");
   EXPECT_TRUE(same(load("step_1.h5"), sample()));
   std::filesystem::current_path(before);

@@ -138,9 +138,9 @@ TEST(TorchImport, AFileWithoutExtensionIsFoundInARunFolder) {
   write_bytes(folder / "step_90", "text");
   EXPECT_TRUE(is_torch_file(file));
   EXPECT_FALSE(is_torch_file(folder / "step_90"));
-  EXPECT_FALSE(is_torch_file(folder.path));
+  EXPECT_FALSE(is_torch_file(folder.path()));
   EXPECT_FALSE(is_torch_file(folder / "absent"));
-  EXPECT_EQ(find_checkpoint(folder.path), file);
+  EXPECT_EQ(find_checkpoint(folder.path()), file);
 }
 
 TEST(TorchImport, ImpossibleTensorsAreNamed) {
@@ -171,7 +171,7 @@ TEST(TorchImport, OtherFilesAreNamed) {
     return import_error(folder / "a.pt");
   };
   EXPECT_SAYS(import_error(folder / "absent.pt"), "cannot be opened");
-  EXPECT_SAYS(import_error(folder.path), "a folder");
+  EXPECT_SAYS(import_error(folder.path()), "a folder");
   EXPECT_SAYS(with({{"m/other", "x"}}), "no data.pkl");
   EXPECT_SAYS(with({{"m/data.pkl",
                      "\x80\x02"

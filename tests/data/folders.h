@@ -1,7 +1,5 @@
 #pragma once
-// Temporary folders, and small dataset folders made of given arrays.
-#include <unistd.h>
-
+// Small dataset folders made of given arrays.
 #include <filesystem>
 #include <fstream>
 #include <string>
@@ -9,30 +7,9 @@
 
 #include "data/metadata.h"
 #include "data/npy.h"
+#include "tests/temporary_folder.h"
 
 namespace trm::testing {
-
-/// A folder of its own for each test, removed with it.
-class TemporaryFolder {
- public:
-  TemporaryFolder() {
-    std::string name = (std::filesystem::temp_directory_path() / "trm-data-XXXXXX").string();
-    if (!::mkdtemp(name.data())) throw std::runtime_error("no temporary folder");
-    path_ = name;
-  }
-  ~TemporaryFolder() {
-    std::error_code ignored;
-    std::filesystem::remove_all(path_, ignored);
-  }
-  TemporaryFolder(const TemporaryFolder&) = delete;
-  TemporaryFolder& operator=(const TemporaryFolder&) = delete;
-
-  std::filesystem::path operator/(const std::string& name) const { return path_ / name; }
-  const std::filesystem::path& path() const { return path_; }
-
- private:
-  std::filesystem::path path_;
-};
 
 inline void write_file(const std::filesystem::path& file, const std::string& bytes) {
   std::filesystem::create_directories(file.parent_path());

@@ -6,6 +6,8 @@
 #include <regex>
 #include <stdexcept>
 
+#include "tests/temporary_folder.h"
+
 namespace trm::logging {
 namespace {
 
@@ -25,15 +27,9 @@ std::vector<std::string> lines_of(const fs::path& file) {
 /// There is one log a process: each test leaves it as it was, but for the file, which the next one replaces.
 class Logging : public ::testing::Test {
  protected:
-  void SetUp() override {
-    std::string name = (fs::temp_directory_path() / "trm-logging-XXXXXX").string();
-    ASSERT_NE(::mkdtemp(name.data()), nullptr);
-    folder_ = name;
-  }
   void TearDown() override {
     before_lines(nullptr);
     show_from(Level::note);
-    fs::remove_all(folder_);
   }
   /// What `act` writes to standard output and standard error.
   template <class Act>
@@ -44,7 +40,7 @@ class Logging : public ::testing::Test {
     const std::string error = GetCapturedStderr();
     return {GetCapturedStdout(), error};
   }
-  fs::path folder_;
+  trm::testing::TemporaryFolder folder_;
 };
 
 void say_all() {

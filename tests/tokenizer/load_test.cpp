@@ -1,7 +1,6 @@
-#include <unistd.h>
-
 #include <fstream>
 
+#include "tests/temporary_folder.h"
 #include "tests/tokenizer/small.h"
 #include "tokenizer/markers.h"
 
@@ -12,13 +11,6 @@ namespace fs = std::filesystem;
 
 class Load : public ::testing::Test {
  protected:
-  void SetUp() override {
-    std::string name = (fs::temp_directory_path() / "trm_tokenizer_XXXXXX").string();
-    ASSERT_NE(mkdtemp(name.data()), nullptr);
-    folder_ = name;
-  }
-  void TearDown() override { fs::remove_all(folder_); }
-
   void write(const std::string& name, const std::string& text) {
     std::ofstream(folder_ / name, std::ios::binary) << text;
   }
@@ -38,50 +30,50 @@ class Load : public ::testing::Test {
     return error_of([&] { Tokenizer::load(path); });
   }
 
-  fs::path folder_;
+  TemporaryFolder folder_;
 };
 
 TEST_F(Load, AFileOrItsFolder) {
   write("tokenizer.json", small_json().dump());
-  EXPECT_EQ(Tokenizer::load(folder_).encode("hello"), (Ids{259}));
+  EXPECT_EQ(Tokenizer::load(folder_.path()).encode("hello"), (Ids{259}));
   EXPECT_EQ(Tokenizer::load(folder_ / "tokenizer.json").encode("hello"), (Ids{259}));
 }
 
 TEST_F(Load, VocabAndMerges) {
   write_pair();
-  auto tokenizer = Tokenizer::load(folder_);
+  auto tokenizer = Tokenizer::load(folder_.path());
   EXPECT_EQ(tokenizer.encode("hello world<|endoftext|>"), (Ids{259, 264, 267}));
   EXPECT_TRUE(tokenizer.is_special(267));
   EXPECT_EQ(tokenizer.add_special_tokens(markers::chat()).front(), 268);
   write("added_tokens.json", R"({"<|pad|>": 269, "<extra>": 268})");
-  EXPECT_EQ(Tokenizer::load(folder_).encode("<extra><|pad|>"), (Ids{268, 269}));
+  EXPECT_EQ(Tokenizer::load(folder_.path()).encode("<extra><|pad|>"), (Ids{268, 269}));
 }
 
 TEST_F(Load, WhatIsNotThere) {
   const auto hub = load_error("gpt2");
   for (const char* part : {"\"gpt2\"", "tokenizer.json", "vocab.json", "merges.txt"}) EXPECT_CONTAINS(hub, part);
-  EXPECT_CONTAINS(load_error(folder_), "tokenizer.json");
+  EXPECT_CONTAINS(load_error(folder_.path()), "tokenizer.json");
   write_pair();
   fs::remove(folder_ / "merges.txt");
-  EXPECT_CONTAINS(load_error(folder_), "merges.txt is missing");
+  EXPECT_CONTAINS(load_error(folder_.path()), "merges.txt is missing");
   EXPECT_CONTAINS(load_error(folder_ / "vocab.json"), "pass the folder");
 }
 
 TEST_F(Load, WhatIsWrongIsNamed) {
   write("tokenizer.json", "{\"model\": \n oops}");
-  EXPECT_CONTAINS(load_error(folder_), (folder_ / "tokenizer.json").string() + ": not valid JSON");
-  EXPECT_CONTAINS(load_error(folder_), "line 2");
+  EXPECT_CONTAINS(load_error(folder_.path()), (folder_ / "tokenizer.json").string() + ": not valid JSON");
+  EXPECT_CONTAINS(load_error(folder_.path()), "line 2");
   fs::remove(folder_ / "tokenizer.json");
 
   write_pair("a b c\n");
-  EXPECT_CONTAINS(load_error(folder_), "merges.txt:13");
+  EXPECT_CONTAINS(load_error(folder_.path()), "merges.txt:13");
   write_pair("q zz\n");
-  EXPECT_CONTAINS(load_error(folder_), "\"zz\"");
+  EXPECT_CONTAINS(load_error(folder_.path()), "\"zz\"");
   write_pair();
   write("vocab.json", "[1]");
-  EXPECT_CONTAINS(load_error(folder_), "vocab.json");
+  EXPECT_CONTAINS(load_error(folder_.path()), "vocab.json");
   write("vocab.json", "");
-  EXPECT_CONTAINS(load_error(folder_), "vocab.json");
+  EXPECT_CONTAINS(load_error(folder_.path()), "vocab.json");
 }
 
 TEST_F(Load, SaveMakesTheFolderAndReplaces) {
