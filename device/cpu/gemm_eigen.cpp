@@ -1,6 +1,7 @@
 #include <Eigen/Core>
 
 #include "device/cpu/gemm.h"
+#include "device/cpu/widen.h"
 #include "device/cpu/workspace.h"
 
 namespace trm::cpu {
@@ -11,14 +12,10 @@ using Stride = Eigen::Stride<Eigen::Dynamic, Eigen::Dynamic>;
 using In = Eigen::Map<const RowMajor, 0, Stride>;
 using Out = Eigen::Map<RowMajor, 0, Eigen::OuterStride<>>;
 
-/// a [rows, columns] in float32, row-major: itself or a copy in `space`.
+/// a [rows, columns] in float32: itself or a copy in `space`.
 In widened(const Matrix& a, int64_t rows, int64_t columns, float* space) {
-  if (a.dtype == DType::float32)
-    return {static_cast<const float*>(a.data), rows, columns, Stride(a.row_stride, a.column_stride)};
-  const auto* data = static_cast<const bfloat16*>(a.data);
-  for (int64_t i = 0; i < rows; ++i)
-    for (int64_t j = 0; j < columns; ++j) space[i * columns + j] = data[i * a.row_stride + j * a.column_stride];
-  return {space, rows, columns, Stride(columns, 1)};
+  const Matrix wide = a.dtype == DType::float32 ? a : widen(a, rows, columns, space);
+  return {static_cast<const float*>(wide.data), rows, columns, Stride(wide.row_stride, wide.column_stride)};
 }
 
 /// c = x w in float32, then to where and what c is.
@@ -30,11 +27,7 @@ void multiply(int64_t m, int64_t n, const In& x, const In& w, float* space, void
     y.noalias() += x * w;
   else
     y.noalias() = x * w;
-  if (direct) return;
-  auto* narrow = static_cast<bfloat16*>(c);
-  for (int64_t i = 0; i < m; ++i)
-    for (int64_t j = 0; j < n; ++j)
-      narrow[i * c_stride + j] = bfloat16(y(i, j) + (accumulate ? static_cast<float>(narrow[i * c_stride + j]) : 0.0f));
+  if (!direct) narrow(m, n, y.data(), static_cast<bfloat16*>(c), c_stride, accumulate);
 }
 
 float* space_for(int64_t elements) {
@@ -56,8 +49,12 @@ size_t packed_factor_bytes(int64_t k, int64_t n, DType) { return static_cast<siz
 
 void pack_factor(int64_t k, int64_t n, const Matrix& b, void* packed) {
   auto* to = static_cast<float*>(packed);
-  const In from = widened(b, k, n, to);
-  if (from.data() != to) Out(to, k, n, Eigen::OuterStride<>(n)) = from;
+  if (b.dtype == DType::float32 || b.column_stride == 1) {
+    const In from = widened(b, k, n, to);
+    if (from.data() != to) Out(to, k, n, Eigen::OuterStride<>(n)) = from;
+  } else {
+    Out(to, k, n, Eigen::OuterStride<>(n)) = widened(b, k, n, space_for(k * n));
+  }
 }
 
 void gemm_packed(int64_t m, int64_t n, int64_t k, const Matrix& a, const void* packed, void* c, DType c_dtype,

@@ -7,6 +7,7 @@
 #include <unordered_map>
 
 #include "device/cpu/gemm.h"
+#include "device/cpu/widen.h"
 #include "device/cpu/workspace.h"
 #include "device/errors.h"
 
@@ -136,11 +137,49 @@ void run(Product& product, const void* a, const void* b, void* c) {
     throw DeviceError("gemm: oneDNN could not run a product on the cpu");
 }
 
+/// oneDNN has bfloat16 from AVX-512 on; without, such products are float32's on widened factors.
+bool has_bfloat16_products() {
+  static const bool has = [] {
+    const memory::desc factor({64, 64}, memory::data_type::bf16, memory::format_tag::ab),
+        result({64, 64}, memory::data_type::f32, memory::format_tag::ab);
+    try {
+      const dnnl::matmul::primitive_desc description(dnnl::matmul::desc(factor, factor, result), engine());
+      return true;
+    } catch (const dnnl::error&) {
+      return false;
+    }
+  }();
+  return has;
+}
+
+bool is_widened(DType dtype) { return dtype == DType::bfloat16 && !has_bfloat16_products(); }
+
+DType packed_dtype(DType dtype) { return is_widened(dtype) ? DType::float32 : dtype; }
+
+float* space_for(int64_t elements) {
+  return static_cast<float*>(workspace(Workspace::widened, static_cast<size_t>(elements) * sizeof(float)));
+}
+
+/// c = a b for an a of float32; b a matrix of float32, or packed from one (strides 0).
+void multiply(int64_t m, int64_t n, int64_t k, const Matrix& a, const Matrix& b, void* c, DType c_dtype,
+              int64_t c_stride, bool accumulate, float* space) {
+  const bool direct = c_dtype == DType::float32;
+  run(product_of({m, n, k, a.row_stride, a.column_stride, b.row_stride, b.column_stride, direct ? c_stride : n,
+                  threads_here(), DType::float32, DType::float32, direct && accumulate}),
+      a.data, b.data, direct ? c : space);
+  if (!direct) narrow(m, n, space, static_cast<bfloat16*>(c), c_stride, accumulate);
+}
+
 }  // namespace
 
 void gemm(int64_t m, int64_t n, int64_t k, const Matrix& a, const Matrix& b, void* c, DType c_dtype, int64_t c_stride,
           bool accumulate) {
   if (m == 0 || n == 0 || k == 0) return;
+  if (is_widened(a.dtype)) {
+    float* space = space_for(m * k + k * n + m * n);
+    return multiply(m, n, k, widen(a, m, k, space), widen(b, k, n, space + m * k), c, c_dtype, c_stride, accumulate,
+                    space + m * k + k * n);
+  }
   run(product_of({m, n, k, a.row_stride, a.column_stride, b.row_stride, b.column_stride, c_stride, threads_here(),
                   a.dtype, c_dtype, accumulate}),
       a.data, b.data, c);
@@ -149,16 +188,24 @@ void gemm(int64_t m, int64_t n, int64_t k, const Matrix& a, const Matrix& b, voi
 void gemm_packed(int64_t m, int64_t n, int64_t k, const Matrix& a, const void* packed, void* c, DType c_dtype,
                  int64_t c_stride, bool accumulate) {
   if (m == 0 || n == 0 || k == 0) return;
+  if (is_widened(a.dtype)) {
+    float* space = space_for(m * k + m * n);
+    return multiply(m, n, k, widen(a, m, k, space), {packed, DType::float32, 0, 0}, c, c_dtype, c_stride, accumulate,
+                    space + m * k);
+  }
   run(product_of(
           {m, n, k, a.row_stride, a.column_stride, 0, 0, c_stride, threads_here(), a.dtype, c_dtype, accumulate}),
       a.data, packed, c);
 }
 
-size_t packed_factor_bytes(int64_t k, int64_t n, DType dtype) { return packed_layout(k, n, dtype).get_size(); }
+size_t packed_factor_bytes(int64_t k, int64_t n, DType dtype) {
+  return packed_layout(k, n, packed_dtype(dtype)).get_size();
+}
 
 void pack_factor(int64_t k, int64_t n, const Matrix& b, void* packed) {
-  memory from(strided(k, n, b.dtype, b.row_stride, b.column_stride), engine(), const_cast<void*>(b.data));
-  memory to(packed_layout(k, n, b.dtype), engine(), packed);
+  const Matrix wide = is_widened(b.dtype) ? widen(b, k, n, space_for(k * n)) : b;
+  memory from(strided(k, n, wide.dtype, wide.row_stride, wide.column_stride), engine(), const_cast<void*>(wide.data));
+  memory to(packed_layout(k, n, wide.dtype), engine(), packed);
   dnnl::stream stream(engine());
   dnnl::reorder(from, to).execute(stream, from, to);
 }

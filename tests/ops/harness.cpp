@@ -71,7 +71,9 @@ std::vector<double> finite_differences(const std::function<double(const std::vec
 std::vector<double> widen(const std::vector<float>& values) { return {values.begin(), values.end()}; }
 
 void OpTest::SetUp() {
-  if (!Backend::of(device()).supports(dtype())) GTEST_SKIP() << to_string(device()) << " does not compute in " << name_of(dtype());
+  // The cpu's kernels take bfloat16 on every machine, if slower than float32 where it has no such instructions.
+  if (device().kind != DeviceKind::cpu && !Backend::of(device()).supports(dtype()))
+    GTEST_SKIP() << to_string(device()) << " does not compute in " << name_of(dtype());
 }
 
 Weight OpTest::weight(const std::vector<float>& values, int64_t out, int64_t in, bool token) const {
