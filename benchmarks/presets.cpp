@@ -19,7 +19,7 @@ ModelConfig puzzle(int seq_len, int vocab_size, int L_cycles, bool mlp_t) {
   c.num_heads = 8;
   c.H_cycles = 3;
   c.L_cycles = L_cycles;
-  c.mlp_t = mlp_t;
+  c.mixer = mlp_t ? "mlp" : "attention";
   c.pos_encodings = mlp_t ? PositionEncoding::none : PositionEncoding::rope;
   c.puzzle_emb_ndim = 512;
   c.puzzle_emb_len = 16;

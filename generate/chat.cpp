@@ -47,7 +47,7 @@ bool compiles(const Model& model, const Options& options) {
 }
 
 std::unique_ptr<Decoder> make_decoder(const Model& model, const Options& options) {
-  const bool causal = model.config().causal && !model.config().mlp_t;
+  const bool causal = !model.sees_future();
   if (options.decoding == Decoding::incremental && !causal)
     throw UsageError(
         "--decode incremental needs a causal model, and this one's arch.causal is false: a position depends on later "

@@ -3,6 +3,8 @@
 #include <cmath>
 #include <stdexcept>
 
+#include "model/mixers/mixers.h"
+
 namespace trm {
 namespace {
 
@@ -20,9 +22,9 @@ int64_t swiglu_width(double expansion, int64_t d) {
 }
 
 int64_t parameter_count(const ModelConfig& c) {
-  const int64_t D = c.hidden_size, N = c.positions(), width = int64_t{c.num_heads} * c.head_dim();
+  const int64_t D = c.hidden_size, N = c.positions();
   const auto swiglu = [&](int64_t d) { return 3 * d * swiglu_width(c.expansion, d); };
-  const int64_t block = (c.mlp_t ? swiglu(N) : 4 * width * D) + swiglu(D);
+  const int64_t block = mixers::kind(c.mixer).parameters(c) + swiglu(D);
   const int64_t layers = (c.variant == Variant::hrm || c.variant == Variant::transformers_baseline ? c.H_layers : 0) +
                          (c.variant == Variant::transformers_baseline ? 0 : c.L_layers);
   const int64_t embeddings = 2 * c.vocab_size * D + (c.pos_encodings == PositionEncoding::learned ? N * D : 0);
@@ -44,19 +46,15 @@ bool ModelConfig::compare_with_continue() const { return variant == Variant::tra
 
 void ModelConfig::validate() const {
   require(hidden_size > 0, "arch.hidden_size must be at least 1" + got(hidden_size));
-  require(num_heads > 0 && num_heads <= hidden_size, "arch.num_heads must be from 1 to hidden_size" + got(num_heads));
+  require(num_heads > 0, "arch.num_heads must be at least 1" + got(num_heads));
   require(H_cycles > 0, "arch.H_cycles must be at least 1" + got(H_cycles));
   require(L_cycles > 0, "arch.L_cycles must be at least 1" + got(L_cycles));
   require(halt_max_steps > 0, "arch.halt_max_steps must be at least 1" + got(halt_max_steps));
   require(seq_len > 0, "seq_len must be at least 1" + got(seq_len));
   require(vocab_size > 0, "vocab_size must be at least 1" + got(vocab_size));
-  require(!(mlp_t && causal), "arch.mlp_t with arch.causal: an MLP over the sequence sees the future; use attention (mlp_t: false) for a causal model");
-  require(pos_encodings != PositionEncoding::rope || mlp_t || head_dim() % 2 == 0,
-          "arch.pos_encodings rope needs an even head size, got hidden_size / num_heads = " + std::to_string(head_dim()));
   require(puzzle_emb_ndim <= prefix() * hidden_size,
           "arch.puzzle_emb_ndim " + std::to_string(puzzle_emb_ndim) + " does not fit puzzle_emb_len · hidden_size = " + std::to_string(prefix() * hidden_size));
-  require(!mlp_t || swiglu_width(expansion, prefix() + seq_len) > 0,
-          "arch.expansion " + std::to_string(expansion) + " leaves mlp_t no features to mix positions with");
+  mixers::kind(mixer).validate(*this);
   const bool high = variant == Variant::hrm || variant == Variant::transformers_baseline;
   require(high ? H_layers > 0 : L_layers > 0, high ? "arch.H_layers must be at least 1" + got(H_layers) : "arch.L_layers must be at least 1" + got(L_layers));
   require(variant != Variant::hrm || L_layers > 0, "arch.L_layers must be at least 1" + got(L_layers));

@@ -23,7 +23,8 @@ struct ModelConfig {
   double rope_theta = 10000;
   float rms_norm_eps = 1e-5f;
   int puzzle_emb_ndim = 0, puzzle_emb_len = 0;
-  bool mlp_t = false, causal = false;
+  std::string mixer = "attention";  // model/mixers/
+  bool causal = false;
   QPosition q_position = QPosition::first;
   bool no_ACT_continue = true;
   int halt_max_steps = 16;

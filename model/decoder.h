@@ -29,7 +29,7 @@ class Decoder {
 };
 
 /// Incremental and exact. In a causal recursion the state at a position depends only on earlier positions at the same depth (supervision step, H cycle, L call
-/// or H update, layer), so keys and values are kept per depth and a new token costs one position. One token's work is captured and replayed where
+/// or H update, layer), so a state (keys and values, for attention) is kept per depth and a new token costs one position. One token's work is captured and replayed where
 /// `compile` is on. Throws std::invalid_argument for a model that is not causal.
 std::unique_ptr<Decoder> make_incremental_decoder(const Model& model, bool compile);
 

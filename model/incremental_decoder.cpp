@@ -11,12 +11,9 @@ class IncrementalDecoder final : public Decoder {
   IncrementalDecoder(const Model& model, bool compile)
       : Decoder(model.config().seq_len), model_(model), backend_(Backend::of(model.device())), arena_(std::make_shared<Arena>(model.device())), compile_(compile) {
     const ModelConfig& c = model.config();
-    if (!c.causal || c.mlp_t)
+    if (model.sees_future())
       throw std::invalid_argument("incremental decoding needs a causal model: arch.causal is false, so a position's state depends on later ones; use --decode window");
-    const int64_t width = static_cast<int64_t>(c.num_heads) * c.head_dim();
-    const int depths = c.halt_max_steps * model.recursion().attention_layers();
-    const auto cache = [&] { return Tensor::zeros({c.positions(), width}, model.dtype(), model.device()); };
-    for (int depth = 0; depth < depths; ++depth) cache_.layers.emplace_back(cache(), cache());
+    states_ = model.empty_states(1);
     next_ = Tensor::zeros({2}, DType::int32, model.device());
     token_ = next_.view(0, {1, 1});
     position_ = next_.view(1, {1});
@@ -48,7 +45,10 @@ class IncrementalDecoder final : public Decoder {
     return {static_cast<const float*>(host_logits_.get()), static_cast<size_t>(logits_.elements())};
   }
 
-  void reset() override { length_ = 0; }
+  void reset() override {
+    length_ = 0;
+    model_.reset(states_);
+  }
   int64_t length() const override { return length_; }
 
  private:
@@ -88,13 +88,11 @@ class IncrementalDecoder final : public Decoder {
   void advance(const Tensor& tokens, bool with_prefix) {
     const Variable x(embed(tokens, with_prefix));
     const int64_t count = x.value().size(1);
-    functions::AttentionContext context = model_.attention_context();
-    cache_.next = 0;
-    context.cache = &cache_;
-    context.position = &position_;
+    states_.rewind();
+    const Pass pass{&states_, &position_};
     std::vector<Variable> latents;
     for (const Tensor& z : count == 1 ? single_ : model_.fresh_latents(1, count)) latents.emplace_back(z);
-    for (int step = 0; step < model_.config().halt_max_steps; ++step) latents = model_.recursion().forward(std::move(latents), x, context);
+    for (int step = 0; step < model_.config().halt_max_steps; ++step) latents = model_.recursion().forward(std::move(latents), x, pass);
     const Tensor& z = latents[model_.recursion().output()].value();
     const int64_t D = z.size(2);
     const Tensor logits = ops::linear(z.view((count - 1) * D, {1, D}), model_.lm_head().weight);
@@ -105,7 +103,7 @@ class IncrementalDecoder final : public Decoder {
   Backend& backend_;
   std::shared_ptr<Arena> arena_;
   bool compile_, warm_ = false;
-  functions::KeyValueCache cache_;
+  DepthStates states_;
   Tensor next_, token_, position_, logits_;           // i32: the token and its position, views of next_
   std::shared_ptr<void> host_next_, host_logits_;
   std::vector<Tensor> single_;  // fresh latents of one position, at a stable address

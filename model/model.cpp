@@ -33,12 +33,11 @@ Model::Model(const ModelConfig& config, Device device, uint64_t seed, bool train
     const int64_t N = config_.positions();
     embed_pos_ = &parameters_.add(full("embed_pos.embedding_weight"), {N, D}, ParameterUse::table, initializer.truncated_normal(N * D, embedding_std));
   }
-  recursion_ = make_recursion(config_, prefix, parameters_, initializer);
+  Construction construction{config_, parameters_, initializer};
+  recursion_ = make_recursion(prefix, construction);
   for (const auto& name : recursion_->init_names()) initial_vectors_[full(name)] = Tensor::from(initializer.truncated_normal(D, 1), {D}, device);
   parameters_.materialize(trained);
   if (config_.puzzle_emb_ndim > 0) puzzle_table_ = Tensor::zeros({config_.num_puzzle_identifiers, config_.puzzle_emb_ndim}, DType::float32, device);
-  if (config_.pos_encodings == PositionEncoding::rope && !config_.mlp_t)
-    rope_ = ops::make_rope_tables(config_.positions(), config_.head_dim(), config_.rope_theta, device);
   refresh_initial_latents();
 }
 
@@ -107,12 +106,21 @@ Variable Model::embed(const Tensor& tokens, const Variable* puzzle_rows) const {
   return functions::input_embedding({tokens, embed_tokens_, puzzle_rows, embed_pos_, config_.prefix(), embedding_scale()});
 }
 
-functions::AttentionContext Model::attention_context() const { return {config_.num_heads, config_.causal, rope(), nullptr, nullptr}; }
+DepthStates Model::empty_states(int64_t slots) const {
+  DepthStates states;
+  const int depths = config_.halt_max_steps * recursion_->depths();
+  for (int depth = 0; depth < depths; ++depth) states.add(recursion_->mixer().empty_state(slots));
+  return states;
+}
+
+void Model::reset(DepthStates& states) const {
+  for (size_t depth = 0; depth < states.size(); ++depth) recursion_->mixer().reset(states.at(depth));
+}
 
 ModelOutput Model::forward(std::vector<Variable> latents, const Tensor& tokens, const Variable* puzzle_rows) const {
   ModelOutput out;
   const Variable x = embed(tokens, puzzle_rows);
-  out.latents = recursion_->forward(std::move(latents), x, attention_context());
+  out.latents = recursion_->forward(std::move(latents), x, {});
   if (config_.q_position == QPosition::last) out.q_positions = ops::last_positions(tokens, config_.pad_id, config_.prefix());
   const Tensor& z = out.latents[recursion_->output()].value();
   out.q = ops::q_head(z, q_weight_->master, q_bias_->master, out.q_positions ? &out.q_positions : nullptr);

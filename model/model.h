@@ -29,6 +29,8 @@ class Model {
   ParameterStore& parameters() { return parameters_; }
   const ParameterStore& parameters() const { return parameters_; }
   const Recursion& recursion() const { return *recursion_; }
+  /// Whether a position's result depends on later ones; then there is no decoding over states.
+  bool sees_future() const { return recursion_->mixer().sees_future(); }
 
   /// Puzzle embeddings f32 [num_puzzle_identifiers, ndim], trained by sign-SGD; undefined without them.
   const Tensor& puzzle_table() const { return puzzle_table_; }
@@ -48,8 +50,11 @@ class Model {
 
   /// tokens i32 [B, S] (with puzzle_rows f32 [B, ndim]) → x [B, N, D]
   Variable embed(const Tensor& tokens, const Variable* puzzle_rows) const;
-  functions::AttentionContext attention_context() const;
   ModelOutput forward(std::vector<Variable> latents, const Tensor& tokens, const Variable* puzzle_rows) const;
+  /// States of all depths before the first position, for `slots` sequences. Throws std::logic_error for a model that sees the future.
+  DepthStates empty_states(int64_t slots) const;
+  /// Makes them those of no position again.
+  void reset(DepthStates& states) const;
   /// z [B, N, D] → logits [B, S, V]
   Tensor logits(const Tensor& z) const;
 
@@ -58,7 +63,6 @@ class Model {
   Parameter& q_bias() const { return *q_bias_; }
   Parameter* positions_table() const { return embed_pos_; }
   Parameter& token_table() const { return *embed_tokens_; }
-  const ops::RopeTables* rope() const { return rope_ ? &*rope_ : nullptr; }
   float embedding_scale() const;
 
  private:
@@ -71,7 +75,6 @@ class Model {
   std::map<std::string, Tensor> initial_vectors_;
   std::vector<Tensor> initial_latents_;
   Tensor puzzle_table_;
-  std::optional<ops::RopeTables> rope_;
 };
 
 }  // namespace trm

@@ -19,7 +19,7 @@ class WindowDecoder final : public Decoder {
     const ModelConfig& c = model_.config();
     const Device device = model_.device();
     std::vector<int32_t> window = tokens_;
-    if (!c.causal) window.resize(c.seq_len, c.pad_id);
+    if (model_.sees_future()) window.resize(c.seq_len, c.pad_id);
     const int64_t count = static_cast<int64_t>(window.size());
     const Tensor input = Tensor::from(window, {1, count}, device);
     Variable rows;
@@ -30,7 +30,7 @@ class WindowDecoder final : public Decoder {
                                           positions ? &positions : nullptr, c.prefix(), model_.embedding_scale()));
     std::vector<Variable> latents;
     for (const Tensor& z : model_.fresh_latents(1, c.prefix() + count)) latents.emplace_back(z);
-    for (int step = 0; step < c.halt_max_steps; ++step) latents = model_.recursion().forward(std::move(latents), x, model_.attention_context());
+    for (int step = 0; step < c.halt_max_steps; ++step) latents = model_.recursion().forward(std::move(latents), x, {});
     const Tensor& z = latents[model_.recursion().output()].value();
     const int64_t D = z.size(2), last = c.prefix() + static_cast<int64_t>(tokens_.size()) - 1;
     logits_ = ops::linear(z.view(last * D, {1, D}), model_.lm_head().weight).to_vector<float>();

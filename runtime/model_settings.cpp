@@ -52,7 +52,7 @@ ModelConfig model_config(const Settings& settings, const DataMetadata& data) {
   c.rms_norm_eps = static_cast<float>(arch.rms_norm_eps);
   c.puzzle_emb_ndim = arch.puzzle_emb_ndim;
   c.puzzle_emb_len = arch.puzzle_emb_len;
-  c.mlp_t = arch.mlp_t;
+  c.mixer = arch.mlp_t ? "mlp" : "attention";
   c.causal = arch.causal;
   c.q_position = arch.q_position == "last" ? QPosition::last : QPosition::first;
   c.no_ACT_continue = arch.no_ACT_continue;

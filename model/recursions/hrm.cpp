@@ -6,31 +6,30 @@ namespace {
 /// HRM (arXiv 2506.21734): a level each for H and L; gradient only through the very last L step and H step.
 class Hrm final : public Recursion {
  public:
-  Hrm(const ModelConfig& c, const std::string& prefix, ParameterStore& store, Initializer& initializer)
-      : c_(c), H_level_(c, c.H_layers, prefix + ".H_level", store, initializer), L_level_(c, c.L_layers, prefix + ".L_level", store, initializer) {}
+  Hrm(const std::string& prefix, Construction& construction)
+      : Recursion(construction.config), H_level_(add_level(c_.H_layers, prefix + ".H_level", construction)), L_level_(add_level(c_.L_layers, prefix + ".L_level", construction)) {}
 
-  std::vector<Variable> forward(std::vector<Variable> z, const Variable& x, const functions::AttentionContext& context) const override {
+  std::vector<Variable> forward(std::vector<Variable> z, const Variable& x, const Pass& pass) const override {
     Variable z_H = std::move(z[0]), z_L = std::move(z[1]);
     z.clear();
     cycles(c_.H_cycles, [&] {
-      cycles(c_.L_cycles, [&] { z_L = L_level_.forward({z_L, z_H, x}, context); });
-      z_H = H_level_.forward({z_H, z_L}, context);
+      cycles(c_.L_cycles, [&] { z_L = L_level_.forward({z_L, z_H, x}, pass); });
+      z_H = H_level_.forward({z_H, z_L}, pass);
     });
     return {z_H, z_L};
   }
   std::vector<std::string> latent_names() const override { return {"z_H", "z_L"}; }
   std::vector<std::string> init_names() const override { return {"H_init", "L_init"}; }
-  int attention_layers() const override { return c_.H_cycles * (c_.L_cycles * L_level_.layers() + H_level_.layers()); }
+  int depths() const override { return c_.H_cycles * (c_.L_cycles * L_level_.layers() + H_level_.layers()); }
 
  private:
-  ModelConfig c_;
-  Level H_level_, L_level_;
+  const Level &H_level_, &L_level_;
 };
 
 }  // namespace
 
-std::unique_ptr<Recursion> make_hrm(const ModelConfig& config, const std::string& prefix, ParameterStore& store, Initializer& initializer) {
-  return std::make_unique<Hrm>(config, prefix, store, initializer);
+std::unique_ptr<Recursion> make_hrm(const std::string& prefix, Construction& construction) {
+  return std::make_unique<Hrm>(prefix, construction);
 }
 
 }  // namespace trm::recursions

@@ -9,7 +9,7 @@
 
 namespace trm::recursions {
 
-using Maker = std::unique_ptr<Recursion>(const ModelConfig&, const std::string& prefix, ParameterStore&, Initializer&);
+using Maker = std::unique_ptr<Recursion>(const std::string& prefix, Construction&);
 
 Maker make_trm, make_trm_singlez, make_trm_hier6, make_hrm, make_transformers_baseline;
 

@@ -6,24 +6,24 @@ namespace {
 /// A plain transformer under the same halting: z_H = level(z_H, x), once, with gradient.
 class TransformersBaseline final : public Recursion {
  public:
-  TransformersBaseline(const ModelConfig& c, const std::string& prefix, ParameterStore& store, Initializer& initializer)
-      : level_(c, c.H_layers, prefix + ".H_level", store, initializer) {}
+  TransformersBaseline(const std::string& prefix, Construction& construction)
+      : Recursion(construction.config), level_(add_level(c_.H_layers, prefix + ".H_level", construction)) {}
 
-  std::vector<Variable> forward(std::vector<Variable> z, const Variable& x, const functions::AttentionContext& context) const override {
-    return {level_.forward({z[0], x}, context)};
+  std::vector<Variable> forward(std::vector<Variable> z, const Variable& x, const Pass& pass) const override {
+    return {level_.forward({z[0], x}, pass)};
   }
   std::vector<std::string> latent_names() const override { return {"z_H"}; }
   std::vector<std::string> init_names() const override { return {"H_init"}; }
-  int attention_layers() const override { return level_.layers(); }
+  int depths() const override { return level_.layers(); }
 
  private:
-  Level level_;
+  const Level &level_;
 };
 
 }  // namespace
 
-std::unique_ptr<Recursion> make_transformers_baseline(const ModelConfig& config, const std::string& prefix, ParameterStore& store, Initializer& initializer) {
-  return std::make_unique<TransformersBaseline>(config, prefix, store, initializer);
+std::unique_ptr<Recursion> make_transformers_baseline(const std::string& prefix, Construction& construction) {
+  return std::make_unique<TransformersBaseline>(prefix, construction);
 }
 
 }  // namespace trm::recursions

@@ -29,7 +29,7 @@ ModelConfig small_model() {
 
 ModelConfig sudoku(bool mlp_t) {
   ModelConfig c = small_model();
-  c.mlp_t = mlp_t;
+  c.mixer = mlp_t ? "mlp" : "attention";
   c.loss = LossKind::stablemax;
   c.halt_exploration_prob = 0.1f;
   c.puzzle_emb_ndim = 64;

@@ -109,7 +109,7 @@ ModelConfig GoldenFile::config() const {
   c.rms_norm_eps = j["rms_norm_eps"];
   c.puzzle_emb_ndim = j["puzzle_emb_ndim"];
   c.puzzle_emb_len = j["puzzle_emb_len"];
-  c.mlp_t = j["mlp_t"];
+  c.mixer = j["mlp_t"].get<bool>() ? "mlp" : "attention";
   c.causal = j["causal"];
   c.q_position = j["q_position"] == "last" ? QPosition::last : QPosition::first;
   c.no_ACT_continue = j["no_ACT_continue"];

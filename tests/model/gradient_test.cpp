@@ -78,7 +78,7 @@ TEST(ParameterCount, IsKnownBeforeAModelIsMade) {
         config.H_layers = 2;
         config.L_layers = 3;
         config.L_cycles = 6;
-        config.mlp_t = mixing;
+        config.mixer = mixing ? "mlp" : "attention";
         config.pos_encodings = learned ? PositionEncoding::learned : PositionEncoding::none;
         EXPECT_EQ(parameter_count(config), Model(config, cpu_device, 1, false).parameters().count()) << static_cast<int>(variant) << learned << mixing;
       }
@@ -122,7 +122,7 @@ TEST_P(ModelGradient, MatchesFiniteDifferences) {
 INSTANTIATE_TEST_SUITE_P(
     Devices, ModelGradient,
     ::testing::Combine(::testing::ValuesIn(devices_under_test()),
-                       ::testing::Values(Case{"attention", [](ModelConfig&) {}}, Case{"mlp_t", [](ModelConfig& c) { c.mlp_t = true; c.pos_encodings = PositionEncoding::none; }},
+                       ::testing::Values(Case{"attention", [](ModelConfig&) {}}, Case{"mlp_t", [](ModelConfig& c) { c.mixer = "mlp"; c.pos_encodings = PositionEncoding::none; }},
                                          Case{"learned", [](ModelConfig& c) { c.pos_encodings = PositionEncoding::learned; }},
                                          Case{"causal_last", [](ModelConfig& c) { c.causal = true; c.q_position = QPosition::last; c.loss = LossKind::softmax; c.puzzle_emb_ndim = 0; }},
                                          Case{"baseline", [](ModelConfig& c) { c.variant = Variant::transformers_baseline; c.H_layers = 2; }},

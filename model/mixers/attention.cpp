@@ -1,0 +1,95 @@
+#include <stdexcept>
+
+#include "device/ops.h"
+#include "model/mixers/mixers.h"
+
+namespace trm::mixers {
+namespace {
+
+/// Multi-head self-attention, rotary where arch.pos_encodings says so. Its state: keys and values [slots, positions,
+/// heads·head_dim].
+class Attention final : public Mixer {
+ public:
+  Attention(const std::string& prefix, Construction& c)
+      : eps_(c.config.rms_norm_eps),
+        width_(int64_t{c.config.num_heads} * c.config.head_dim()),
+        positions_(c.config.positions()),
+        settings_{c.config.num_heads, c.config.causal},
+        qkv_(linear_parameter(c, prefix + ".self_attn.qkv_proj.weight", 3 * width_, c.config.hidden_size)),
+        o_(linear_parameter(c, prefix + ".self_attn.o_proj.weight", c.config.hidden_size, width_)),
+        dtype_(c.store.compute_dtype()),
+        device_(c.store.device()) {
+    if (c.config.pos_encodings != PositionEncoding::rope) return;
+    if (!c.rope)
+      c.rope = std::make_shared<const ops::RopeTables>(
+          ops::make_rope_tables(positions_, c.config.head_dim(), c.config.rope_theta, device_));
+    rope_ = c.rope;
+    settings_.rope = rope_.get();
+  }
+
+  bool sees_future() const override { return !settings_.causal; }
+
+  Variable forward(const Variable& h) const override {
+    return functions::attention_block(h, qkv_, o_, settings_, eps_);
+  }
+
+  DepthState empty_state(int64_t slots) const override {
+    if (sees_future()) return Mixer::empty_state(slots);
+    const auto cache = [&] { return Tensor::zeros({slots, positions_, width_}, dtype_, device_); };
+    return {{cache(), cache()}};
+  }
+
+  /// What positions to come have left there is overwritten before it is read.
+  void reset(DepthState&) const override {}
+
+  Tensor prefill(const Tensor& h, DepthState& state, const Pass& pass) const override {
+    Tensor qkv = ops::linear(h, qkv_.weight), keys = only_slot(state.tensors.at(0)),
+           values = only_slot(state.tensors.at(1));
+    if (settings_.rope) ops::rope(qkv, *settings_.rope, settings_.heads, pass.position);
+    const Tensor out =
+        ops::attention_cached(qkv.reshape({qkv.size(1), qkv.size(2)}), *pass.position, settings_.heads, keys, values);
+    return ops::linear_residual_rms_norm(out.reshape({1, out.size(0), out.size(1)}), o_.weight, h, eps_, nullptr);
+  }
+
+  Tensor step_level(const std::vector<Tensor>& inputs, std::span<const BlockStep> blocks,
+                    const Pass& pass) const override {
+    std::vector<CachedBlock> cached;
+    for (const BlockStep& block : blocks) {
+      const auto& mixer = dynamic_cast<const Attention&>(*block.mixer);
+      cached.push_back({mixer.qkv_.weight, mixer.o_.weight, block.gate_up_proj->weight, block.down_proj->weight,
+                        only_slot(block.state->tensors.at(0)), only_slot(block.state->tensors.at(1))});
+    }
+    return ops::cached_level(inputs, cached, settings_.rope, *pass.position, settings_.heads, eps_);
+  }
+
+ private:
+  static Tensor only_slot(const Tensor& cache) { return cache.reshape({cache.size(1), cache.size(2)}); }
+
+  float eps_;
+  int64_t width_, positions_;
+  functions::AttentionSettings settings_;
+  Parameter &qkv_, &o_;
+  DType dtype_;
+  Device device_;
+  std::shared_ptr<const ops::RopeTables> rope_;
+};
+
+void validate(const ModelConfig& c) {
+  if (c.num_heads < 1 || c.num_heads > c.hidden_size)
+    throw std::invalid_argument("arch.num_heads must be from 1 to hidden_size, got " + std::to_string(c.num_heads));
+  if (c.pos_encodings == PositionEncoding::rope && c.head_dim() % 2 == 1)
+    throw std::invalid_argument("arch.pos_encodings rope needs an even head size, got hidden_size / num_heads = " +
+                                std::to_string(c.head_dim()));
+}
+
+}  // namespace
+
+Kind attention() {
+  return {"attention",
+          [](const std::string& prefix, Construction& c) -> std::unique_ptr<Mixer> {
+            return std::make_unique<Attention>(prefix, c);
+          },
+          [](const ModelConfig& c) { return 4 * int64_t{c.num_heads} * c.head_dim() * c.hidden_size; }, validate};
+}
+
+}  // namespace trm::mixers
