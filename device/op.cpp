@@ -13,11 +13,6 @@
 namespace trm {
 namespace {
 
-std::vector<OpBase*>& registry() {
-  static auto* ops = new std::vector<OpBase*>;
-  return *ops;
-}
-
 std::vector<std::string> split(const char* text) {
   std::vector<std::string> names;
   std::stringstream stream(text ? text : "");
@@ -41,15 +36,17 @@ std::atomic<uint64_t> fallen_back{0};
 
 }  // namespace
 
-OpBase::OpBase(const char* name, WithoutKernel without, Dtypes dtypes) : name_(name), without_(without), dtypes_(dtypes) {
-  kernel_dtypes_.fill(Dtypes::both);
-  registry().push_back(this);
+void OpBase::require_kernels(const std::vector<OpBase*>& ops, DeviceKind kind) {
+  std::string missing;
+  for (const OpBase* op : ops)
+    if (op->without_ == WithoutKernel::fallback && !op->native(kind)) missing += std::string(missing.empty() ? "" : ", ") + op->name_;
+  if (!missing.empty())
+    throw DeviceError("this build of trm.cpp has no " + std::string(name_of(kind)) + " kernel for " + missing + ": device/kernels.h lists it, but no file in device/" +
+                      name_of(kind) + "/ registers one");
 }
 
-const std::vector<OpBase*>& OpBase::all() { return registry(); }
-
 void OpBase::reset_counts() {
-  for (const OpBase* op : registry())
+  for (const OpBase* op : all())
     for (OpCounts& counts : op->counts_) {
       counts.calls = counts.fallback_calls = counts.bytes = counts.nanoseconds = 0;
     }
@@ -61,7 +58,7 @@ DispatchSettings& dispatch_settings() {
     read.fallback = fallback_from_environment();
     read.disabled = split(std::getenv("TRM_OPS_DISABLE"));
     for (const auto& name : read.disabled)
-      if (std::none_of(registry().begin(), registry().end(), [&](const OpBase* op) { return name == op->name(); }))
+      if (std::none_of(OpBase::all().begin(), OpBase::all().end(), [&](const OpBase* op) { return name == op->name(); }))
         throw DeviceError("TRM_OPS_DISABLE names '" + name + "', which is no op; --op-report lists them");
     return read;
   }();
@@ -93,7 +90,6 @@ void OpBase::enter_fallback(Device device, const std::string& found) const {
     throw DeviceError(std::string(name_) + " cannot run on " + to_string(device) + " (" + reason +
                       ") and falling back to the cpu is off" + (settings.fallback ? " for it" : "") +
                       "; allow it (--fallback on, no TRM_FALLBACK=0) or use another device");
-  platform_of(DeviceKind::cpu);  // registers the kernels that the call goes to
   fallen_back.fetch_add(1, std::memory_order_relaxed);
   static std::mutex mutex;
   static std::set<std::pair<std::string, std::string>> warned;

@@ -20,7 +20,7 @@ struct OpCounts {
   std::atomic<uint64_t> nanoseconds{0};  // without the ops called inside
 };
 
-/// What happens on a device that has no kernel for an op. Declared with the op, in kernels.cpp.
+/// What happens on a device that has no kernel for an op. Declared with the op, in kernels.h.
 enum class WithoutKernel : uint8_t {
   fallback,  // the call runs on the cpu, with copies; such an op has a cpu kernel
   composed,  // optional: callers ask why_not and compose it from other ops; the cpu need not have a kernel
@@ -31,11 +31,15 @@ enum class WithoutKernel : uint8_t {
 enum class Dtypes : uint8_t { float32 = 1, bfloat16 = 2, both = 3 };
 constexpr Dtypes operator&(Dtypes a, Dtypes b) { return static_cast<Dtypes>(static_cast<uint8_t>(a) & static_cast<uint8_t>(b)); }
 
-/// The part of an op that does not depend on its signature. Every op is listed in OpBase::all().
+/// The part of an op that does not depend on its signature. Made when the program is loaded, before anything else runs, so that
+/// kernels can be registered in any order.
 class OpBase {
  public:
-  explicit OpBase(const char* name, WithoutKernel without = WithoutKernel::fallback, Dtypes dtypes = Dtypes::both);
-  OpBase(const char* name, Dtypes dtypes) : OpBase(name, WithoutKernel::fallback, dtypes) {}
+  constexpr explicit OpBase(const char* name, WithoutKernel without = WithoutKernel::fallback, Dtypes dtypes = Dtypes::both)
+      : name_(name), without_(without), dtypes_(dtypes) {
+    kernel_dtypes_.fill(Dtypes::both);
+  }
+  constexpr OpBase(const char* name, Dtypes dtypes) : OpBase(name, WithoutKernel::fallback, dtypes) {}
   const char* name() const { return name_; }
   WithoutKernel without_kernel() const { return without_; }
   virtual bool native(DeviceKind kind) const = 0;
@@ -43,11 +47,15 @@ class OpBase {
   /// Those that the kind's kernel serves.
   Dtypes dtypes(DeviceKind kind) const { return dtypes_ & kernel_dtypes_[static_cast<int>(kind)]; }
   /// Conditions under which the kind's kernel serves ("float32 only"); empty: always.
-  const std::string& condition(DeviceKind kind) const { return conditions_[static_cast<int>(kind)]; }
+  std::string condition(DeviceKind kind) const { return conditions_[static_cast<int>(kind)]; }
   const OpCounts& counts(DeviceKind kind) const { return counts_[static_cast<int>(kind)]; }
   /// Sets the counts of all ops to zero.
   static void reset_counts();
+  /// Every op of device/kernels.h, in its order.
   static const std::vector<OpBase*>& all();
+  /// Throws DeviceError naming those of `ops` that are not optional and have no kernel for the kind: no file of its backend registers one. Held against the cpu
+  /// when a program starts, and against the other backends in tests.
+  static void require_kernels(const std::vector<OpBase*>& ops, DeviceKind kind);
 
  protected:
   void require_same_device(const Tensor& tensor, const Tensor*& first) const;
@@ -57,9 +65,9 @@ class OpBase {
   const char* name_;
   WithoutKernel without_;
   Dtypes dtypes_;
-  std::array<Dtypes, device_kinds> kernel_dtypes_;
-  std::array<std::string, device_kinds> conditions_;
-  mutable std::array<OpCounts, device_kinds> counts_;
+  std::array<Dtypes, device_kinds> kernel_dtypes_{};
+  std::array<const char*, device_kinds> conditions_{"", "", ""};
+  mutable std::array<OpCounts, device_kinds> counts_{};
 };
 
 /// How dispatch treats ops without a kernel on the device of their tensors, and what it measures.
@@ -132,6 +140,11 @@ void visit_tensors(F&& f, const Arg& arg) {
 
 template <class Signature> class Op;
 
+/// A backend's file registers its kernels with one of these: `const Registration registration([] { kernels::linear.set(…); });`
+struct Registration {
+  explicit Registration(void (*set_kernels)()) { set_kernels(); }
+};
+
 /// An op with a kernel per device kind. Inputs are `const Tensor&`, outputs `Tensor&` (allocated by the caller), optional ones pointers;
 /// the rest are plain values. Shapes and dtypes are checked by the function in ops.h that calls it.
 template <class... Args>
@@ -143,10 +156,10 @@ class Op<void(Args...)> : public OpBase {
 
   using OpBase::OpBase;
 
-  void set(DeviceKind kind, Kernel kernel, Condition serves = nullptr, std::string condition = {}, Dtypes dtypes = Dtypes::both) {
+  void set(DeviceKind kind, Kernel kernel, Condition serves = nullptr, const char* condition = "", Dtypes dtypes = Dtypes::both) {
     kernels_[static_cast<int>(kind)] = kernel;
     serves_[static_cast<int>(kind)] = serves;
-    conditions_[static_cast<int>(kind)] = std::move(condition);
+    conditions_[static_cast<int>(kind)] = condition;
     kernel_dtypes_[static_cast<int>(kind)] = dtypes;
   }
   bool native(DeviceKind kind) const override { return kernels_[static_cast<int>(kind)] && !(kind != DeviceKind::cpu && op_disabled(name_)); }

@@ -35,10 +35,10 @@ void q_continue_target(const Tensor& next_q, const Tensor& steps, int halt_max_s
 
 }  // namespace
 
-void register_act() {
+const Registration registration([] {
   kernels::last_positions.set(DeviceKind::accelerator, last_positions);
   kernels::act_halt.set(DeviceKind::accelerator, act_halt);
   kernels::q_continue_target.set(DeviceKind::accelerator, q_continue_target);
-}
+});
 
 }  // namespace trm::accelerator

@@ -36,6 +36,6 @@ void act_loss(const Tensor& q, const Tensor* target, const Tensor& loss, const T
 
 }  // namespace
 
-void register_act_loss() { kernels::act_loss.set(DeviceKind::accelerator, act_loss); }
+const Registration registration([] { kernels::act_loss.set(DeviceKind::accelerator, act_loss); });
 
 }  // namespace trm::accelerator

@@ -30,9 +30,9 @@ void adam_atan2(const Tensor& g, const Tensor& control, const AdamSettings& sett
 
 }  // namespace
 
-void register_adam() {
+const Registration registration([] {
   kernels::adamw.set(DeviceKind::accelerator, adamw);
   kernels::adam_atan2.set(DeviceKind::accelerator, adam_atan2);
-}
+});
 
 }  // namespace trm::accelerator

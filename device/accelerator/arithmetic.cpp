@@ -35,11 +35,11 @@ void add3(const Tensor& a, const Tensor& b, const Tensor& c, Tensor& out) {
 
 }  // namespace
 
-void register_arithmetic() {
+const Registration registration([] {
   kernels::fill.set(DeviceKind::accelerator, fill);
   kernels::cast.set(DeviceKind::accelerator, cast);
   set_float32(kernels::add, add);
   set_float32(kernels::add3, add3);
-}
+});
 
 }  // namespace trm::accelerator

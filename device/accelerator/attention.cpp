@@ -16,6 +16,6 @@ void attention(const Tensor& qkv, int heads, bool causal, Tensor& out, Tensor* l
 
 }  // namespace
 
-void register_attention() { set_float32(kernels::attention, attention); }
+const Registration registration([] { set_float32(kernels::attention, attention); });
 
 }  // namespace trm::accelerator

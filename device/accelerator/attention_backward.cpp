@@ -16,6 +16,6 @@ void attention_backward(const Tensor& dout, const Tensor& qkv, const Tensor& out
 
 }  // namespace
 
-void register_attention_backward() { set_float32(kernels::attention_backward, attention_backward); }
+const Registration registration([] { set_float32(kernels::attention_backward, attention_backward); });
 
 }  // namespace trm::accelerator

@@ -23,6 +23,6 @@ void attention_cached(const Tensor& qkv, const Tensor& position, int heads, Tens
 
 }  // namespace
 
-void register_attention_cached() { set_float32(kernels::attention_cached, attention_cached); }
+const Registration registration([] { set_float32(kernels::attention_cached, attention_cached); });
 
 }  // namespace trm::accelerator

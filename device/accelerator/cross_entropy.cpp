@@ -41,9 +41,9 @@ void gradient_of_rows(Context& context, const char* op, const Tensor& logits, co
          r.V, r.first, r.S);
 }
 
-void register_cross_entropy() {
+const Registration registration([] {
   set_float32(kernels::cross_entropy, cross_entropy);
   set_float32(kernels::cross_entropy_backward, cross_entropy_backward);
-}
+});
 
 }  // namespace trm::accelerator

@@ -17,6 +17,6 @@ void input_embedding(const Tensor& tokens, const Tensor& table, const Tensor* pu
 
 }  // namespace
 
-void register_embedding() { set_float32(kernels::input_embedding, input_embedding); }
+const Registration registration([] { set_float32(kernels::input_embedding, input_embedding); });
 
 }  // namespace trm::accelerator

@@ -81,6 +81,6 @@ void input_embedding_backward(const Tensor& dx, const Tensor& tokens, float scal
 
 }  // namespace
 
-void register_embedding_backward() { set_float32(kernels::input_embedding_backward, input_embedding_backward); }
+const Registration registration([] { set_float32(kernels::input_embedding_backward, input_embedding_backward); });
 
 }  // namespace trm::accelerator

@@ -15,6 +15,6 @@ void label_counts(const Tensor& labels, float grad_scale, Tensor& counts, Tensor
 
 }  // namespace
 
-void register_label_counts() { kernels::label_counts.set(DeviceKind::accelerator, label_counts); }
+const Registration registration([] { kernels::label_counts.set(DeviceKind::accelerator, label_counts); });
 
 }  // namespace trm::accelerator

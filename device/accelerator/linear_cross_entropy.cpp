@@ -47,6 +47,6 @@ void linear_cross_entropy(const Tensor& x, const Weight& w, const Tensor& labels
 
 }  // namespace
 
-void register_linear_cross_entropy() { set_float32(kernels::linear_cross_entropy, linear_cross_entropy); }
+const Registration registration([] { set_float32(kernels::linear_cross_entropy, linear_cross_entropy); });
 
 }  // namespace trm::accelerator

@@ -33,6 +33,6 @@ void plan_update(const UpdatePlan& plan, const Tensor& square, const Tensor* puz
 
 }  // namespace
 
-void register_plan_update() { kernels::plan_update.set(DeviceKind::accelerator, plan_update); }
+const Registration registration([] { kernels::plan_update.set(DeviceKind::accelerator, plan_update); });
 
 }  // namespace trm::accelerator

@@ -1,6 +1,5 @@
 #include "device/accelerator/backend.h"
 #include "device/accelerator/devices.h"
-#include "device/accelerator/registration.h"
 #include "device/errors.h"
 
 namespace trm::accelerator {
@@ -14,7 +13,6 @@ std::vector<Found> numbered_devices(std::string& why_not) {
 
 class OpenClPlatform final : public Platform {
  public:
-  OpenClPlatform() { register_kernels(); }
   DeviceKind kind() const override { return DeviceKind::accelerator; }
 
   std::vector<DeviceInfo> devices(std::string& why_not) override {

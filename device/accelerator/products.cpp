@@ -96,13 +96,13 @@ void token_linear_backward_weight(const Tensor& dy, const Tensor& x, Tensor& dw)
 
 }  // namespace
 
-void register_products() {
+const Registration registration([] {
   set_float32(kernels::linear, linear);
   set_float32(kernels::linear_backward_input, linear_backward_input);
   set_float32(kernels::linear_backward_weight, linear_backward_weight);
   set_float32(kernels::token_linear, token_linear);
   set_float32(kernels::token_linear_backward_input, token_linear_backward_input);
   set_float32(kernels::token_linear_backward_weight, token_linear_backward_weight);
-}
+});
 
 }  // namespace trm::accelerator

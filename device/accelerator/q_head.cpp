@@ -30,9 +30,9 @@ void q_head_backward(const Tensor& dq, const Tensor& z, const Tensor& w, const T
 
 }  // namespace
 
-void register_q_head() {
+const Registration registration([] {
   set_float32(kernels::q_head, q_head);
   set_float32(kernels::q_head_backward, q_head_backward);
-}
+});
 
 }  // namespace trm::accelerator

@@ -52,11 +52,11 @@ void token_rms_norm_backward(const Tensor& dy, const Tensor& y, const Tensor& rs
 
 }  // namespace
 
-void register_rms_norm() {
+const Registration registration([] {
   set_float32(kernels::linear_residual_rms_norm, linear_residual_rms_norm);
   set_float32(kernels::token_linear_residual_rms_norm, token_linear_residual_rms_norm);
   set_float32(kernels::rms_norm_backward, rms_norm_backward);
   set_float32(kernels::token_rms_norm_backward, token_rms_norm_backward);
-}
+});
 
 }  // namespace trm::accelerator

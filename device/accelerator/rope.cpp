@@ -16,6 +16,6 @@ void rope(Tensor& qkv, const Tensor& cos, const Tensor& sin, const Tensor* offse
 
 }  // namespace
 
-void register_rope() { set_float32(kernels::rope, rope); }
+const Registration registration([] { set_float32(kernels::rope, rope); });
 
 }  // namespace trm::accelerator

@@ -52,12 +52,12 @@ void select_rows(const Tensor& halted, const Tensor& incoming, Tensor& current) 
 
 }  // namespace
 
-void register_rows() {
+const Registration registration([] {
   kernels::gather_rows.set(DeviceKind::accelerator, gather_rows);
   set_float32(kernels::drop_positions, drop_positions);
   set_float32(kernels::drop_positions_backward, drop_positions_backward);
   kernels::reset_rows.set(DeviceKind::accelerator, reset_rows);
   kernels::select_rows.set(DeviceKind::accelerator, select_rows);
-}
+});
 
 }  // namespace trm::accelerator

@@ -25,6 +25,6 @@ void sign_sgd(const Tensor& rows, const Tensor& ids, const Tensor& control, floa
 
 }  // namespace
 
-void register_sign_sgd() { kernels::sign_sgd.set(DeviceKind::accelerator, sign_sgd); }
+const Registration registration([] { kernels::sign_sgd.set(DeviceKind::accelerator, sign_sgd); });
 
 }  // namespace trm::accelerator

@@ -23,6 +23,6 @@ void sum_of_squares(const Tensor& x, Tensor& out) {
 
 }  // namespace
 
-void register_sum_of_squares() { kernels::sum_of_squares.set(DeviceKind::accelerator, sum_of_squares); }
+const Registration registration([] { kernels::sum_of_squares.set(DeviceKind::accelerator, sum_of_squares); });
 
 }  // namespace trm::accelerator

@@ -49,11 +49,11 @@ void token_linear_swiglu_backward(const Tensor& dy, const Weight& down_proj, con
 
 }  // namespace
 
-void register_swiglu() {
+const Registration registration([] {
   set_float32(kernels::linear_swiglu, linear_swiglu);
   set_float32(kernels::linear_swiglu_backward, linear_swiglu_backward);
   set_float32(kernels::token_linear_swiglu, token_linear_swiglu);
   set_float32(kernels::token_linear_swiglu_backward, token_linear_swiglu_backward);
-}
+});
 
 }  // namespace trm::accelerator

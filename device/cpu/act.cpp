@@ -3,7 +3,6 @@
 
 #include "device/cpu/activation.h"
 #include "device/cpu/cpu_platform.h"
-#include "device/cpu/groups.h"
 #include "device/kernels.h"
 
 namespace trm::cpu {
@@ -41,13 +40,10 @@ void select_rows(const Tensor& halted, const Tensor& incoming, Tensor& current) 
 
 }  // namespace
 
-void register_act() {
+const Registration registration([] {
   kernels::last_positions.set(DeviceKind::cpu, last_positions);
   kernels::reset_rows.set(DeviceKind::cpu, reset_rows);
   kernels::select_rows.set(DeviceKind::cpu, select_rows);
-  register_q_head();
-  register_act_halt();
-  register_act_loss();
-}
+});
 
 }  // namespace trm::cpu

@@ -1,7 +1,6 @@
 #include <algorithm>
 #include <cmath>
 
-#include "device/cpu/groups.h"
 #include "device/kernels.h"
 #include "device/random.h"
 
@@ -41,9 +40,9 @@ void q_continue_target(const Tensor& next_q, const Tensor& steps, int halt_max_s
 
 }  // namespace
 
-void register_act_halt() {
+const Registration registration([] {
   kernels::act_halt.set(DeviceKind::cpu, act_halt);
   kernels::q_continue_target.set(DeviceKind::cpu, q_continue_target);
-}
+});
 
 }  // namespace trm::cpu

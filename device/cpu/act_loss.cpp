@@ -2,7 +2,6 @@
 #include <cmath>
 #include <vector>
 
-#include "device/cpu/groups.h"
 #include "device/cpu/labels.h"
 #include "device/kernels.h"
 
@@ -58,6 +57,6 @@ void act_loss(const Tensor& q, const Tensor* target, const Tensor& loss, const T
 
 }  // namespace
 
-void register_act_loss() { kernels::act_loss.set(DeviceKind::cpu, act_loss); }
+const Registration registration([] { kernels::act_loss.set(DeviceKind::cpu, act_loss); });
 
 }  // namespace trm::cpu

@@ -3,7 +3,6 @@
 
 #include "device/cpu/adam_loops.h"
 #include "device/cpu/chunks.h"
-#include "device/cpu/groups.h"
 #include "device/kernels.h"
 
 namespace trm::cpu {
@@ -43,9 +42,9 @@ void adam_atan2(const Tensor& g, const Tensor& control, const AdamSettings& adam
 
 }  // namespace
 
-void register_adam() {
+const Registration registration([] {
   kernels::adamw.set(DeviceKind::cpu, adamw);
   kernels::adam_atan2.set(DeviceKind::cpu, adam_atan2);
-}
+});
 
 }  // namespace trm::cpu

@@ -55,11 +55,11 @@ void add3(const Tensor& a, const Tensor& b, const Tensor& c, Tensor& out) { sum(
 
 }  // namespace
 
-void register_arithmetic() {
+const Registration registration([] {
   kernels::fill.set(DeviceKind::cpu, fill);
   kernels::cast.set(DeviceKind::cpu, cast);
   kernels::add.set(DeviceKind::cpu, add);
   kernels::add3.set(DeviceKind::cpu, add3);
-}
+});
 
 }  // namespace trm::cpu

@@ -5,7 +5,6 @@
 #include "device/cpu/chunks.h"
 #include "device/cpu/cpu_platform.h"
 #include "device/cpu/gemm.h"
-#include "device/cpu/groups.h"
 #include "device/kernels.h"
 
 namespace trm::cpu {
@@ -56,13 +55,6 @@ void attention(const Tensor& qkv, int heads, bool causal, Tensor& out, Tensor* l
 
 }  // namespace
 
-void register_attention_forward() { kernels::attention.set(DeviceKind::cpu, attention); }
-
-void register_attention() {
-  register_rope();
-  register_attention_forward();
-  register_attention_backward();
-  register_attention_cached();
-}
+const Registration registration([] { kernels::attention.set(DeviceKind::cpu, attention); });
 
 }  // namespace trm::cpu

@@ -5,7 +5,6 @@
 #include "device/cpu/attention_loops.h"
 #include "device/cpu/chunks.h"
 #include "device/cpu/gemm.h"
-#include "device/cpu/groups.h"
 #include "device/kernels.h"
 
 namespace trm::cpu {
@@ -119,9 +118,9 @@ void attention_rope_backward(const Tensor& dout, const Tensor& qkv, const Tensor
 
 }  // namespace
 
-void register_attention_backward() {
+const Registration registration([] {
   kernels::attention_backward.set(DeviceKind::cpu, attention_backward);
   kernels::attention_rope_backward.set(DeviceKind::cpu, attention_rope_backward);
-}
+});
 
 }  // namespace trm::cpu

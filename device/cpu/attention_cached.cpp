@@ -5,7 +5,6 @@
 #include "device/cpu/attend.h"
 #include "device/cpu/attention_loops.h"
 #include "device/cpu/chunks.h"
-#include "device/cpu/groups.h"
 #include "device/cpu/workspace.h"
 #include "device/kernels.h"
 
@@ -70,6 +69,6 @@ void attention_cached(const Tensor& qkv, const Tensor& position, int heads, Tens
 
 }  // namespace
 
-void register_attention_cached() { kernels::attention_cached.set(DeviceKind::cpu, attention_cached); }
+const Registration registration([] { kernels::attention_cached.set(DeviceKind::cpu, attention_cached); });
 
 }  // namespace trm::cpu

@@ -60,17 +60,6 @@ class CpuBackend final : public Backend {
 
 class CpuPlatform final : public Platform {
  public:
-  CpuPlatform() {
-    register_arithmetic();
-    register_products();
-    register_swiglu();
-    register_rms_norm();
-    register_attention();
-    register_embedding();
-    register_loss();
-    register_act();
-    register_optimizer();
-  }
   DeviceKind kind() const override { return DeviceKind::cpu; }
   std::vector<DeviceInfo> devices(std::string&) override { return {CpuBackend().info()}; }
   std::unique_ptr<Backend> open(int index) override {

@@ -1,5 +1,4 @@
 #include "device/cpu/chunks.h"
-#include "device/cpu/groups.h"
 #include "device/cpu/labels.h"
 #include "device/cpu/loss_loops.h"
 #include "device/kernels.h"
@@ -32,9 +31,9 @@ void cross_entropy_backward(Tensor& logits, const Tensor& labels, const Tensor& 
 
 }  // namespace
 
-void register_cross_entropy() {
+const Registration registration([] {
   kernels::cross_entropy.set(DeviceKind::cpu, cross_entropy);
   kernels::cross_entropy_backward.set(DeviceKind::cpu, cross_entropy_backward);
-}
+});
 
 }  // namespace trm::cpu

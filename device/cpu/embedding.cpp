@@ -103,12 +103,12 @@ void drop_positions_backward(const Tensor& dout, Tensor& dx) {
 
 }  // namespace
 
-void register_embedding() {
+const Registration registration([] {
   kernels::input_embedding.set(DeviceKind::cpu, input_embedding);
   kernels::input_embedding_backward.set(DeviceKind::cpu, input_embedding_backward);
   kernels::gather_rows.set(DeviceKind::cpu, gather_rows);
   kernels::drop_positions.set(DeviceKind::cpu, drop_positions);
   kernels::drop_positions_backward.set(DeviceKind::cpu, drop_positions_backward);
-}
+});
 
 }  // namespace trm::cpu

@@ -1,7 +1,6 @@
 #include <algorithm>
 
 #include "device/cpu/chunks.h"
-#include "device/cpu/groups.h"
 #include "device/cpu/labels.h"
 #include "device/cpu/loss_loops.h"
 #include "device/kernels.h"
@@ -51,6 +50,6 @@ void linear_cross_entropy(const Tensor& x, const Weight& w, const Tensor& labels
 
 }  // namespace
 
-void register_linear_cross_entropy() { kernels::linear_cross_entropy.set(DeviceKind::cpu, linear_cross_entropy); }
+const Registration registration([] { kernels::linear_cross_entropy.set(DeviceKind::cpu, linear_cross_entropy); });
 
 }  // namespace trm::cpu

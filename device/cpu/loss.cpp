@@ -1,7 +1,6 @@
 #include <algorithm>
 
 #include "device/cpu/cpu_platform.h"
-#include "device/cpu/groups.h"
 #include "device/cpu/labels.h"
 #include "device/kernels.h"
 
@@ -21,10 +20,6 @@ void label_counts(const Tensor& labels, float grad_scale, Tensor& counts, Tensor
 
 }  // namespace
 
-void register_loss() {
-  kernels::label_counts.set(DeviceKind::cpu, label_counts);
-  register_cross_entropy();
-  register_linear_cross_entropy();
-}
+const Registration registration([] { kernels::label_counts.set(DeviceKind::cpu, label_counts); });
 
 }  // namespace trm::cpu

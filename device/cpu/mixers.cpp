@@ -1,5 +1,3 @@
-#include "device/cpu/mixers.h"
-
 #include <cstring>
 
 #include "device/cpu/chunks.h"
@@ -8,6 +6,7 @@
 #include "device/cpu/swiglu_loops.h"
 #include "device/cpu/weight_product.h"
 #include "device/cpu/workspace.h"
+#include "device/kernels.h"
 
 namespace trm::cpu {
 namespace {
@@ -53,9 +52,9 @@ void token_mixer(const Tensor& x, const Weight& gate_up, const Weight& down, flo
 
 }  // namespace
 
-void register_mixers() {
+const Registration registration([] {
   kernels::channel_mixer.set(DeviceKind::cpu, channel_mixer);
   kernels::token_mixer.set(DeviceKind::cpu, token_mixer);
-}
+});
 
 }  // namespace trm::cpu

@@ -1,7 +1,6 @@
 #include <algorithm>
 #include <cmath>
 
-#include "device/cpu/groups.h"
 #include "device/kernels.h"
 
 namespace trm::cpu {
@@ -38,6 +37,6 @@ void plan_update(const UpdatePlan& plan, const Tensor& square, const Tensor* puz
 
 }  // namespace
 
-void register_plan_update() { kernels::plan_update.set(DeviceKind::cpu, plan_update); }
+const Registration registration([] { kernels::plan_update.set(DeviceKind::cpu, plan_update); });
 
 }  // namespace trm::cpu

@@ -87,14 +87,13 @@ void token_linear_backward_weight(const Tensor& dy, const Tensor& x, Tensor& dw)
 
 }  // namespace
 
-void register_products() {
-  register_pack_weight();
+const Registration registration([] {
   kernels::linear.set(DeviceKind::cpu, linear);
   kernels::linear_backward_input.set(DeviceKind::cpu, linear_backward_input);
   kernels::linear_backward_weight.set(DeviceKind::cpu, linear_backward_weight);
   kernels::token_linear.set(DeviceKind::cpu, token_linear);
   kernels::token_linear_backward_input.set(DeviceKind::cpu, token_linear_backward_input);
   kernels::token_linear_backward_weight.set(DeviceKind::cpu, token_linear_backward_weight);
-}
+});
 
 }  // namespace trm::cpu

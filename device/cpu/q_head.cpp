@@ -1,5 +1,4 @@
 #include "device/cpu/activation.h"
-#include "device/cpu/groups.h"
 #include "device/kernels.h"
 
 namespace trm::cpu {
@@ -56,9 +55,9 @@ void q_head_backward(const Tensor& dq, const Tensor& z, const Tensor& w, const T
 
 }  // namespace
 
-void register_q_head() {
+const Registration registration([] {
   kernels::q_head.set(DeviceKind::cpu, q_head);
   kernels::q_head_backward.set(DeviceKind::cpu, q_head_backward);
-}
+});
 
 }  // namespace trm::cpu

@@ -65,11 +65,11 @@ void token_rms_norm_backward(const Tensor& dy, const Tensor& y, const Tensor& rs
 
 }  // namespace
 
-void register_rms_norm() {
+const Registration registration([] {
   kernels::linear_residual_rms_norm.set(DeviceKind::cpu, linear_residual_rms_norm);
   kernels::token_linear_residual_rms_norm.set(DeviceKind::cpu, token_linear_residual_rms_norm);
   kernels::rms_norm_backward.set(DeviceKind::cpu, rms_norm_backward);
   kernels::token_rms_norm_backward.set(DeviceKind::cpu, token_rms_norm_backward);
-}
+});
 
 }  // namespace trm::cpu

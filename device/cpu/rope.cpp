@@ -3,7 +3,6 @@
 #include "device/cpu/attention_loops.h"
 #include "device/cpu/chunks.h"
 #include "device/cpu/few_rows.h"
-#include "device/cpu/groups.h"
 #include "device/cpu/weight_product.h"
 #include "device/errors.h"
 #include "device/kernels.h"
@@ -52,9 +51,9 @@ void linear_rope(const Tensor& x, const Weight& w, const Tensor& cos, const Tens
 
 }  // namespace
 
-void register_rope() {
+const Registration registration([] {
   kernels::rope.set(DeviceKind::cpu, rope);
   kernels::linear_rope.set(DeviceKind::cpu, linear_rope);
-}
+});
 
 }  // namespace trm::cpu

@@ -3,7 +3,6 @@
 #include <string>
 #include <vector>
 
-#include "device/cpu/groups.h"
 #include "device/kernels.h"
 
 namespace trm::cpu {
@@ -42,6 +41,6 @@ void sign_sgd(const Tensor& rows, const Tensor& ids, const Tensor& control, floa
 
 }  // namespace
 
-void register_sign_sgd() { kernels::sign_sgd.set(DeviceKind::cpu, sign_sgd); }
+const Registration registration([] { kernels::sign_sgd.set(DeviceKind::cpu, sign_sgd); });
 
 }  // namespace trm::cpu

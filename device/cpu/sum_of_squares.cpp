@@ -2,7 +2,6 @@
 #include <vector>
 
 #include "device/cpu/adam_loops.h"
-#include "device/cpu/groups.h"
 #include "device/kernels.h"
 
 namespace trm::cpu {
@@ -24,6 +23,6 @@ void sum_of_squares(const Tensor& x, Tensor& out) {
 
 }  // namespace
 
-void register_sum_of_squares() { kernels::sum_of_squares.set(DeviceKind::cpu, sum_of_squares); }
+const Registration registration([] { kernels::sum_of_squares.set(DeviceKind::cpu, sum_of_squares); });
 
 }  // namespace trm::cpu

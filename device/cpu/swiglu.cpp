@@ -1,9 +1,9 @@
 #include "device/cpu/chunks.h"
 #include "device/cpu/cpu_platform.h"
 #include "device/cpu/few_rows.h"
-#include "device/cpu/mixers.h"
 #include "device/cpu/swiglu_loops.h"
 #include "device/cpu/weight_product.h"
+#include "device/kernels.h"
 #include "device/cpu/workspace.h"
 
 namespace trm::cpu {
@@ -69,12 +69,11 @@ void token_linear_swiglu_backward(const Tensor& dy, const Weight& down, const Te
 
 }  // namespace
 
-void register_swiglu() {
+const Registration registration([] {
   kernels::linear_swiglu.set(DeviceKind::cpu, linear_swiglu);
   kernels::linear_swiglu_backward.set(DeviceKind::cpu, linear_swiglu_backward);
   kernels::token_linear_swiglu.set(DeviceKind::cpu, token_linear_swiglu);
   kernels::token_linear_swiglu_backward.set(DeviceKind::cpu, token_linear_swiglu_backward);
-  register_mixers();
-}
+});
 
 }  // namespace trm::cpu

@@ -75,6 +75,6 @@ void transposed_weight_times(int64_t n, const Weight& w, const Matrix& x, void* 
   gemm(w.in(), n, w.out(), factor, x, c, c_dtype, c_stride, accumulate);
 }
 
-void register_pack_weight() { kernels::pack_weight.set(DeviceKind::cpu, pack_weight); }
+const Registration registration([] { kernels::pack_weight.set(DeviceKind::cpu, pack_weight); });
 
 }  // namespace trm::cpu

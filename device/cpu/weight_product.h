@@ -19,7 +19,4 @@ void weight_times(int64_t n, const Weight& w, const Matrix& x, void* c, DType c_
 void transposed_weight_times(int64_t n, const Weight& w, const Matrix& x, void* c, DType c_dtype, int64_t c_stride,
                              bool accumulate = false);
 
-/// The op pack_weight, which makes the packed forms.
-void register_pack_weight();
-
 }  // namespace trm::cpu

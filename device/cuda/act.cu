@@ -1,6 +1,5 @@
 // last_positions, act_halt, q_continue_target: a thread or a warp a row.
 #include "device/cuda/device_math.cuh"
-#include "device/cuda/registration.h"
 #include "device/kernels.h"
 #include "device/random.h"
 
@@ -81,10 +80,10 @@ void q_continue_target(const Tensor& next_q, const Tensor& steps, int halt_max_s
 
 }  // namespace
 
-void register_act() {
+const Registration registration([] {
   kernels::last_positions.set(DeviceKind::cuda, last_positions);
   kernels::act_halt.set(DeviceKind::cuda, act_halt);
   kernels::q_continue_target.set(DeviceKind::cuda, q_continue_target);
-}
+});
 
 }  // namespace trm::cuda

@@ -2,7 +2,6 @@
 // order, in float64.
 #include "device/cuda/cross_entropy.cuh"
 #include "device/cuda/device_math.cuh"
-#include "device/cuda/registration.h"
 #include "device/kernels.h"
 
 namespace trm::cuda {
@@ -102,6 +101,6 @@ void act_loss(const Tensor& q, const Tensor* target, const Tensor& loss, const T
 
 }  // namespace
 
-void register_act_loss() { kernels::act_loss.set(DeviceKind::cuda, act_loss); }
+const Registration registration([] { kernels::act_loss.set(DeviceKind::cuda, act_loss); });
 
 }  // namespace trm::cuda

@@ -1,6 +1,5 @@
 // fill, cast, add, add3: one pass over memory, 16 bytes a thread where addresses allow.
 #include "device/cuda/device_math.cuh"
-#include "device/cuda/registration.h"
 #include "device/kernels.h"
 
 namespace trm::cuda {
@@ -88,11 +87,11 @@ void add3(const Tensor& a, const Tensor& b, const Tensor& c, Tensor& out) { add_
 
 }  // namespace
 
-void register_arithmetic() {
+const Registration registration([] {
   kernels::fill.set(DeviceKind::cuda, fill);
   kernels::cast.set(DeviceKind::cuda, cast);
   kernels::add.set(DeviceKind::cuda, add);
   kernels::add3.set(DeviceKind::cuda, add3);
-}
+});
 
 }  // namespace trm::cuda

@@ -3,7 +3,6 @@
 
 #include <cmath>
 
-#include "device/cuda/registration.h"
 #include "device/kernels.h"
 
 namespace trm::cuda {
@@ -63,11 +62,11 @@ AttentionShape attention_shape(const Tensor& qkv, int heads, bool causal) {
   return {qkv.size(0), qkv.size(1), heads, head_dim, causal, 1 / std::sqrt(static_cast<float>(head_dim))};
 }
 
-void register_attention() {
+const Registration registration([] {
   kernels::attention.set(DeviceKind::cuda, attention, serves, "head_dim up to 256");
   kernels::attention_backward.set(DeviceKind::cuda, attention_backward, serves_backward, "head_dim up to 256");
   kernels::attention_rope_backward.set(DeviceKind::cuda, attention_rope_backward, serves_rope_backward,
                                        "head_dim up to 256");
-}
+});
 
 }  // namespace trm::cuda

@@ -2,7 +2,6 @@
 // share the keys and join at the end.
 #include "device/cuda/attention.h"
 #include "device/cuda/device_math.cuh"
-#include "device/cuda/registration.h"
 #include "device/kernels.h"
 
 namespace trm::cuda {
@@ -118,8 +117,8 @@ const char* serves(const Tensor& qkv, const Tensor&, const int& heads, const Ten
 
 }  // namespace
 
-void register_attention_cached() {
+const Registration registration([] {
   kernels::attention_cached.set(DeviceKind::cuda, attention_cached, serves, "head_dim up to 256");
-}
+});
 
 }  // namespace trm::cuda

@@ -9,7 +9,6 @@
 #include "device/cached_block.h"
 #include "device/cuda/cached_level_attention.cuh"
 #include "device/cuda/cached_level_products.cuh"
-#include "device/cuda/registration.h"
 #include "device/kernels.h"
 
 namespace trm::cuda {
@@ -385,9 +384,9 @@ const char* serves(const std::vector<Tensor>& inputs, const std::vector<CachedBl
 
 }  // namespace
 
-void register_cached_level() {
+const Registration registration([] {
   kernels::cached_level.set(DeviceKind::cuda, cached_level, serves,
                             "one position on Hopper, widths that are multiples of 128, head_dim 32, 64 or 128");
-}
+});
 
 }  // namespace trm::cuda

@@ -1,7 +1,6 @@
 // Loss, prediction and gradient of rows of logits, in one kernel: two passes over a row, the second out of shared
 // memory where a row fits.
 #include "device/cuda/cross_entropy.cuh"
-#include "device/cuda/registration.h"
 #include "device/kernels.h"
 
 namespace trm::cuda {
@@ -118,10 +117,10 @@ void loss_of_rows(Context& context, const char* op, const Tensor& logits, const 
   launched(op);
 }
 
-void register_cross_entropy() {
+const Registration registration([] {
   kernels::label_counts.set(DeviceKind::cuda, label_counts);
   kernels::cross_entropy.set(DeviceKind::cuda, cross_entropy);
   kernels::cross_entropy_backward.set(DeviceKind::cuda, cross_entropy_backward);
-}
+});
 
 }  // namespace trm::cuda

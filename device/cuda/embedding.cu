@@ -2,7 +2,6 @@
 // positions add up whole tables, which are then added in order. Larger ones: positions are listed by token (stable),
 // and a block takes a token's list; many positions in parts one after the other, since listing takes their square.
 #include "device/cuda/device_math.cuh"
-#include "device/cuda/registration.h"
 #include "device/kernels.h"
 
 namespace trm::cuda {
@@ -265,9 +264,9 @@ void input_embedding_backward(const Tensor& dx, const Tensor& tokens, float scal
 
 }  // namespace
 
-void register_embedding() {
+const Registration registration([] {
   kernels::input_embedding.set(DeviceKind::cuda, input_embedding);
   kernels::input_embedding_backward.set(DeviceKind::cuda, input_embedding_backward);
-}
+});
 
 }  // namespace trm::cuda

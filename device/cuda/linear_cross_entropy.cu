@@ -5,7 +5,6 @@
 #include "device/cuda/cross_entropy.cuh"
 #include "device/cuda/head_sm90.h"
 #include "device/cuda/product.h"
-#include "device/cuda/registration.h"
 #include "device/kernels.h"
 
 namespace trm::cuda {
@@ -103,6 +102,6 @@ void linear_cross_entropy(const Tensor& x, const Weight& w, const Tensor& labels
 
 }  // namespace
 
-void register_linear_cross_entropy() { kernels::linear_cross_entropy.set(DeviceKind::cuda, linear_cross_entropy); }
+const Registration registration([] { kernels::linear_cross_entropy.set(DeviceKind::cuda, linear_cross_entropy); });
 
 }  // namespace trm::cuda

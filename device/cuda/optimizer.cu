@@ -1,6 +1,5 @@
 // sum_of_squares, plan_update, adamw, adam_atan2. The step's numbers stay on the device.
 #include "device/cuda/device_math.cuh"
-#include "device/cuda/registration.h"
 #include "device/kernels.h"
 
 namespace trm::cuda {
@@ -165,11 +164,11 @@ void adam_atan2(const Tensor& g, const Tensor& control, const AdamSettings& sett
 
 }  // namespace
 
-void register_optimizer() {
+const Registration registration([] {
   kernels::sum_of_squares.set(DeviceKind::cuda, sum_of_squares);
   kernels::plan_update.set(DeviceKind::cuda, plan_update);
   kernels::adamw.set(DeviceKind::cuda, adamw);
   kernels::adam_atan2.set(DeviceKind::cuda, adam_atan2);
-}
+});
 
 }  // namespace trm::cuda

@@ -2,7 +2,6 @@
 // a block a tile of one form.
 #include "device/cuda/device_math.cuh"
 #include "device/cuda/packed.h"
-#include "device/cuda/registration.h"
 #include "device/kernels.h"
 
 namespace trm::cuda {
@@ -118,6 +117,6 @@ void pack_weight(const Tensor& first, const std::vector<Weight*>& weights) {
 
 }  // namespace
 
-void register_pack_weight() { kernels::pack_weight.set(DeviceKind::cuda, pack_weight); }
+const Registration registration([] { kernels::pack_weight.set(DeviceKind::cuda, pack_weight); });
 
 }  // namespace trm::cuda

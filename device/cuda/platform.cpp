@@ -5,7 +5,6 @@
 
 #include "device/cuda/backend.h"
 #include "device/cuda/check.h"
-#include "device/cuda/registration.h"
 #include "device/errors.h"
 
 namespace trm::cuda {
@@ -44,7 +43,6 @@ bool is_absent(cudaError_t result) {
 
 class CudaPlatform final : public Platform {
  public:
-  CudaPlatform() { register_kernels(); }
   DeviceKind kind() const override { return DeviceKind::cuda; }
   bool out_of_order() const override { return out_of_order_; }
 

@@ -3,7 +3,6 @@
 #include "device/cuda/few_rows.h"
 #include "device/cuda/packed.h"
 #include "device/cuda/product.h"
-#include "device/cuda/registration.h"
 #include "device/kernels.h"
 
 namespace trm::cuda {
@@ -101,15 +100,12 @@ void token_linear_backward_input(const Tensor& dy, const Weight& w, Tensor& dx, 
 
 }  // namespace
 
-void register_token_weight_gradient();
-
-void register_products() {
+const Registration registration([] {
   kernels::linear.set(DeviceKind::cuda, linear);
   kernels::linear_backward_input.set(DeviceKind::cuda, linear_backward_input);
   kernels::linear_backward_weight.set(DeviceKind::cuda, linear_backward_weight);
   kernels::token_linear.set(DeviceKind::cuda, token_linear);
   kernels::token_linear_backward_input.set(DeviceKind::cuda, token_linear_backward_input);
-  register_token_weight_gradient();
-}
+});
 
 }  // namespace trm::cuda

@@ -1,6 +1,5 @@
 // The q head reads one position of a row: a warp a row; its weight's gradient sums the rows in a fixed order.
 #include "device/cuda/device_math.cuh"
-#include "device/cuda/registration.h"
 #include "device/kernels.h"
 
 namespace trm::cuda {
@@ -109,9 +108,9 @@ void q_head_backward(const Tensor& dq, const Tensor& z, const Tensor& w, const T
 
 }  // namespace
 
-void register_q_head() {
+const Registration registration([] {
   kernels::q_head.set(DeviceKind::cuda, q_head);
   kernels::q_head_backward.set(DeviceKind::cuda, q_head_backward);
-}
+});
 
 }  // namespace trm::cuda

@@ -4,7 +4,6 @@
 #include "device/cuda/device_math.cuh"
 #include "device/cuda/packed.h"
 #include "device/cuda/product.h"
-#include "device/cuda/registration.h"
 #include "device/cuda/swiglu.h"
 #include "device/kernels.h"
 
@@ -260,11 +259,11 @@ void token_rms_norm_backward(const Tensor& dy, const Tensor& y, const Tensor& rs
 
 }  // namespace
 
-void register_rms_norm() {
+const Registration registration([] {
   kernels::linear_residual_rms_norm.set(DeviceKind::cuda, linear_residual_rms_norm);
   kernels::token_linear_residual_rms_norm.set(DeviceKind::cuda, token_linear_residual_rms_norm);
   kernels::rms_norm_backward.set(DeviceKind::cuda, rms_norm_backward);
   kernels::token_rms_norm_backward.set(DeviceKind::cuda, token_rms_norm_backward);
-}
+});
 
 }  // namespace trm::cuda

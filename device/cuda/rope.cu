@@ -1,6 +1,5 @@
 // Rotates q and k in place; a thread takes a pair (i, i + head_dim / 2), or W such pairs side by side.
 #include "device/cuda/device_math.cuh"
-#include "device/cuda/registration.h"
 #include "device/cuda/rope.h"
 #include "device/kernels.h"
 
@@ -60,9 +59,9 @@ void rope(Tensor& qkv, const Tensor& cos, const Tensor& sin, const Tensor* offse
 
 }  // namespace
 
-void register_rope() {
+const Registration registration([] {
   kernels::rope.set(DeviceKind::cuda, rope);
   kernels::linear_rope.set(DeviceKind::cuda, linear_rope, linear_rope_serves, "bfloat16 on Hopper, head_dim 32 or 64");
-}
+});
 
 }  // namespace trm::cuda

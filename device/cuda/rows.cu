@@ -1,7 +1,6 @@
 // Kernels that move rows: gather_rows, drop_positions and its backward, reset_rows, select_rows. Rows are copied as
 // words of 16, 4 or 1 bytes.
 #include "device/cuda/device_math.cuh"
-#include "device/cuda/registration.h"
 #include "device/kernels.h"
 
 namespace trm::cuda {
@@ -120,12 +119,12 @@ void select_rows(const Tensor& halted, const Tensor& incoming, Tensor& current) 
 
 }  // namespace
 
-void register_rows() {
+const Registration registration([] {
   kernels::gather_rows.set(DeviceKind::cuda, gather_rows);
   kernels::drop_positions.set(DeviceKind::cuda, drop_positions);
   kernels::drop_positions_backward.set(DeviceKind::cuda, drop_positions_backward);
   kernels::reset_rows.set(DeviceKind::cuda, reset_rows);
   kernels::select_rows.set(DeviceKind::cuda, select_rows);
-}
+});
 
 }  // namespace trm::cuda

@@ -1,6 +1,5 @@
 // Sparse sign-SGD: the first row of an id works for all rows of that id, which are summed in order.
 #include "device/cuda/device_math.cuh"
-#include "device/cuda/registration.h"
 #include "device/kernels.h"
 
 namespace trm::cuda {
@@ -45,6 +44,6 @@ void sign_sgd(const Tensor& rows, const Tensor& ids, const Tensor& control, floa
 
 }  // namespace
 
-void register_sign_sgd() { kernels::sign_sgd.set(DeviceKind::cuda, sign_sgd); }
+const Registration registration([] { kernels::sign_sgd.set(DeviceKind::cuda, sign_sgd); });
 
 }  // namespace trm::cuda

@@ -2,7 +2,6 @@
 // (gate_up_sm90.cu).
 #include "device/cuda/device_math.cuh"
 #include "device/cuda/packed.h"
-#include "device/cuda/registration.h"
 #include "device/cuda/swiglu.h"
 #include "device/kernels.h"
 
@@ -122,11 +121,11 @@ void token_linear_swiglu_backward(const Tensor& dy, const Weight& down_proj, con
 
 }  // namespace
 
-void register_swiglu() {
+const Registration registration([] {
   kernels::linear_swiglu.set(DeviceKind::cuda, linear_swiglu);
   kernels::linear_swiglu_backward.set(DeviceKind::cuda, linear_swiglu_backward);
   kernels::token_linear_swiglu.set(DeviceKind::cuda, token_linear_swiglu);
   kernels::token_linear_swiglu_backward.set(DeviceKind::cuda, token_linear_swiglu_backward);
-}
+});
 
 }  // namespace trm::cuda

@@ -291,9 +291,9 @@ const char* serves(const Tensor& ds, const Tensor& x, const Weight& gate_up_proj
 
 }  // namespace
 
-void register_token_mixer_backward() {
+const Registration registration([] {
   kernels::token_mixer_backward.set(DeviceKind::cuda, token_mixer_backward, serves,
                                     "bfloat16 on Hopper, 65 to 104 positions", Dtypes::bfloat16);
-}
+});
 
 }  // namespace trm::cuda

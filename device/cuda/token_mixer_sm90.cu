@@ -11,7 +11,6 @@
 // on its way out.
 #include "device/cuda/gemm_sm90.cuh"
 #include "device/cuda/packed.h"
-#include "device/cuda/registration.h"
 #include "device/cuda/token_mixer.h"
 #include "device/kernels.h"
 
@@ -294,11 +293,10 @@ const char* token_mixer_serves(const Tensor& x, const Weight& gate_up_proj, cons
   return nullptr;
 }
 
-void register_token_mixer() {
+const Registration registration([] {
   constexpr const char* condition = "bfloat16 on Hopper, 65 to 104 positions";
   kernels::token_mixer.set(DeviceKind::cuda, token_mixer, serves, condition, Dtypes::bfloat16);
   kernels::token_mixer_forward.set(DeviceKind::cuda, token_mixer_forward, forward_serves, condition, Dtypes::bfloat16);
-  register_token_mixer_backward();
-}
+});
 
 }  // namespace trm::cuda

@@ -2,7 +2,6 @@
 // many partial gradients one after the other, then the partial gradients are added up.
 #include "device/cuda/device_math.cuh"
 #include "device/cuda/product.h"
-#include "device/cuda/registration.h"
 #include "device/kernels.h"
 
 namespace trm::cuda {
@@ -47,8 +46,8 @@ void token_linear_backward_weight(const Tensor& dy, const Tensor& x, Tensor& dw)
 
 }  // namespace
 
-void register_token_weight_gradient() {
+const Registration registration([] {
   kernels::token_linear_backward_weight.set(DeviceKind::cuda, token_linear_backward_weight);
-}
+});
 
 }  // namespace trm::cuda

@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <set>
 
 #include "device/backend.h"
@@ -27,14 +28,26 @@ TEST(Dispatch, TensorsOnTwoDevicesAreRefused) {
     EXPECT_NE(message.find(part), std::string::npos) << message;
 }
 
-TEST(Dispatch, EveryOpIsNamedOnceAndServedOnTheCpu) {
-  Backend::of(cpu_device);
+TEST(Dispatch, EveryOpIsNamedOnce) {
   std::set<std::string> names;
-  for (const OpBase* op : OpBase::all()) {
-    EXPECT_TRUE(names.insert(op->name()).second) << op->name() << " twice";
-    EXPECT_TRUE(op->native(DeviceKind::cpu) || op->without_kernel() == WithoutKernel::composed) << op->name() << " has no cpu kernel";
-  }
+  for (const OpBase* op : OpBase::all()) EXPECT_TRUE(names.insert(op->name()).second) << op->name() << " twice";
   EXPECT_TRUE(names.count("attention") && names.count("adamw"));
+}
+
+TEST(Dispatch, EveryBackendHasAKernelForEveryOpThatIsNotOptional) {
+  for (const DeviceKind kind : {DeviceKind::cpu, DeviceKind::accelerator, DeviceKind::cuda}) {
+    platform_of(kind);
+    const auto& all = OpBase::all();
+    const bool built_in = std::any_of(all.begin(), all.end(), [&](const OpBase* op) { return op->native(kind); });
+    ASSERT_TRUE(built_in || kind != DeviceKind::cpu);
+    if (built_in) EXPECT_EQ(message_of([&] { OpBase::require_kernels(all, kind); }), "");
+  }
+}
+
+TEST(Dispatch, AKernelThatNoFileRegistersIsNamed) {
+  Op<void(const Tensor&, Tensor&)> forgotten("forgotten"), optional("optional", WithoutKernel::composed);
+  const std::string message = message_of([&] { OpBase::require_kernels({&forgotten, &optional, &kernels::add}, DeviceKind::cpu); });
+  for (const std::string part : {"no cpu kernel for forgotten:", "device/kernels.h", "device/cpu/"}) EXPECT_NE(message.find(part), std::string::npos) << message;
 }
 
 TEST(Dispatch, DisablingAnOpDoesNotTouchTheCpu) {

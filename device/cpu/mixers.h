@@ -1,8 +1,0 @@
-#pragma once
-
-namespace trm::cpu {
-
-/// channel_mixer, token_mixer
-void register_mixers();
-
-}  // namespace trm::cpu
