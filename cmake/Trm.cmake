@@ -1,4 +1,4 @@
-# Helpers that every folder's CMakeLists.txt uses: one target a folder, so that a wrong include does not compile.
+# Helpers that every folder's CMakeLists.txt uses: one target a folder. Who may include whom: tests/structure.
 include(GNUInstallDirs)
 
 add_library(trm_flags INTERFACE)
