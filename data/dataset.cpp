@@ -89,6 +89,7 @@ void Dataset::add(const fs::path& folder, const std::string& split, const Metada
     metadata_.mean_puzzle_examples = 0;
   } else {
     check_same_shape(folder / split, metadata);
+    check_same_kind(folder / split, metadata);
   }
   uint64_t puzzles = 0;
   for (const std::string& name : metadata.sets) {
@@ -108,6 +109,14 @@ void Dataset::add(const fs::path& folder, const std::string& split, const Metada
   metadata_.total_groups += metadata.total_groups;
   metadata_.num_puzzle_identifiers += metadata.num_puzzle_identifiers;
   take_tokenizer(folder);
+}
+
+void Dataset::check_same_kind(const fs::path& folder, const Metadata& other) {
+  if (metadata_.puzzle_kind.empty()) metadata_.puzzle_kind = other.puzzle_kind;
+  if (!other.puzzle_kind.empty() && other.puzzle_kind != metadata_.puzzle_kind) {
+    throw DataError("datasets do not fit together: puzzle_kind is " + metadata_.puzzle_kind + " in " +
+                    quoted(first_folder_) + " and " + other.puzzle_kind + " in " + quoted(folder));
+  }
 }
 
 void Dataset::check_same_shape(const fs::path& folder, const Metadata& other) const {

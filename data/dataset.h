@@ -44,6 +44,7 @@ class Dataset {
  private:
   void add(const std::filesystem::path& folder, const std::string& split, const Metadata& metadata, size_t number);
   void check_same_shape(const std::filesystem::path& folder, const Metadata& metadata) const;
+  void check_same_kind(const std::filesystem::path& folder, const Metadata& metadata);
   void take_tokenizer(const std::filesystem::path& folder);
   void finish(uint64_t scan_limit);
 

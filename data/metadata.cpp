@@ -81,6 +81,10 @@ Metadata read_metadata(const std::filesystem::path& file) {
     if (!name.is_string()) reader.fail("'sets' has " + name.dump() + ", which is not a name");
     metadata.sets.push_back(name.get<std::string>());
   }
+  if (const auto kind = object.find("puzzle_kind"); kind != object.end() && !kind->is_null()) {
+    if (!kind->is_string()) reader.fail("'puzzle_kind' is " + kind->dump() + ", which is not a name");
+    metadata.puzzle_kind = kind->get<std::string>();
+  }
   return metadata;
 }
 
@@ -97,6 +101,7 @@ void write_metadata(const std::filesystem::path& file, const Metadata& metadata)
   object["mean_puzzle_examples"] = metadata.mean_puzzle_examples;
   if (metadata.total_puzzles) object["total_puzzles"] = *metadata.total_puzzles;
   object["sets"] = metadata.sets;
+  if (!metadata.puzzle_kind.empty()) object["puzzle_kind"] = metadata.puzzle_kind;
   write_text_file(file, object.dump(2) + "\n");
 }
 

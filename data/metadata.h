@@ -19,6 +19,7 @@ struct Metadata {
   double mean_puzzle_examples = 0;
   std::optional<int64_t> total_puzzles;  ///< absent from HRM's files
   std::vector<std::string> sets;
+  std::string puzzle_kind;  ///< as puzzles/kinds.h names them; absent from the Python projects' files: empty
 };
 
 /// Throws DataError naming the file and the key that is missing, of a wrong type, or out of range.

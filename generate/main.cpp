@@ -10,7 +10,6 @@
 #include "generate/options.h"
 #include "generate/output.h"
 #include "generate/puzzle.h"
-#include "generate/puzzle_text.h"
 #include "runtime/op_report.h"
 #include "runtime/programs.h"
 
@@ -78,15 +77,12 @@ void run(const Options& options) {
                        " holds a language model, which takes --prompt TEXT, --interactive or a text on standard input");
     answer_prompts(loaded, options);
   } else {
-    const ModelConfig& config = loaded.model->config();
-    const std::string takes =
-        file + " holds a model for " +
-        describe_puzzle(puzzle_kind(config.vocab_size, config.seq_len), config.vocab_size, config.seq_len) +
-        ", which takes --puzzle FILE|TEXT";
+    const auto kind = kind_of(loaded);
+    const std::string takes = file + " holds a model for " + kind->describe() + ", which takes --puzzle FILE|TEXT";
     if (!options.language_options.empty())
       throw UsageError(joined(options.language_options) + " cannot be used here: " + takes);
     if (!options.puzzle) throw UsageError("no puzzle given: " + takes);
-    answer_puzzle(loaded, options);
+    answer_puzzles(loaded, *kind, options);
   }
   if (options.op_report) report_ops(*options.op_report);
 }

@@ -9,7 +9,6 @@
 
 #include "data/files.h"
 #include "generate/output.h"
-#include "generate/puzzle_text.h"
 #include "runtime/evaluation_step.h"
 
 namespace trm {
@@ -41,30 +40,35 @@ std::string puzzle_text(const std::string& option, std::string& name) {
   return option;
 }
 
-void answer_puzzle(const LoadedModel& loaded, const Options& options) {
+std::unique_ptr<const PuzzleKind> kind_of(const LoadedModel& loaded) {
+  const ModelConfig& config = loaded.model->config();
+  return puzzle_kind(loaded.data.puzzle_kind.value_or(""), config.vocab_size, config.seq_len);
+}
+
+void answer_puzzles(const LoadedModel& loaded, const PuzzleKind& kind, const Options& options) {
   const ModelConfig& config = loaded.model->config();
   if (options.puzzle_id >= config.num_puzzle_identifiers)
     throw UsageError("--puzzle-id takes an integer from 0 to " + std::to_string(config.num_puzzle_identifiers - 1) +
                      " for this model, got '" + std::to_string(options.puzzle_id) + "'");
   std::string name;
   const std::string text = puzzle_text(*options.puzzle, name);
-  const Puzzle puzzle = read_puzzle(text, name, config.vocab_size, config.seq_len);
+  for (const Puzzle& puzzle : kind.read(text, name)) {
+    const auto start = std::chrono::steady_clock::now();
+    const PuzzleAnswer answer = solve(*loaded.model, puzzle.tokens, static_cast<int32_t>(options.puzzle_id));
+    const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+    write_answer(kind.write(puzzle, answer.tokens));
 
-  const auto start = std::chrono::steady_clock::now();
-  const PuzzleAnswer answer = solve(*loaded.model, puzzle.tokens, static_cast<int32_t>(options.puzzle_id));
-  const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
-  write_answer(write_solution(puzzle, answer.tokens));
-
-  const double q = config.compare_with_continue() ? answer.q_halt - answer.q_continue : answer.q_halt;
-  char line[160];
-  std::snprintf(line, sizeof line,
-                "The model is %s (q_halt %.3f, probability of being right %.3f) after %d supervision steps, %.2f s.",
-                answer.halts ? "confident" : "not confident", static_cast<double>(answer.q_halt),
-                1 / (1 + std::exp(-q)), config.halt_max_steps, seconds);
-  note(line);
-  if (puzzle.kind == PuzzleKind::tokens) return;
-  const std::string broken = first_broken_rule(puzzle, answer.tokens);
-  note(broken.empty() ? "The solution keeps the rules." : "The solution breaks the rules: " + broken + ".");
+    const double q = config.compare_with_continue() ? answer.q_halt - answer.q_continue : answer.q_halt;
+    char line[160];
+    std::snprintf(line, sizeof line,
+                  "The model is %s (q_halt %.3f, probability of being right %.3f) after %d supervision steps, %.2f s.",
+                  answer.halts ? "confident" : "not confident", static_cast<double>(answer.q_halt),
+                  1 / (1 + std::exp(-q)), config.halt_max_steps, seconds);
+    note(line);
+    if (kind.solutions(puzzle.tokens).count == Answers::unknown && puzzle.answer.empty()) continue;
+    const std::string broken = kind.broken_rule(puzzle, answer.tokens);
+    note(broken.empty() ? "The solution keeps the rules." : "The solution breaks the rules: " + broken + ".");
+  }
 }
 
 }  // namespace trm

@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "generate/options.h"
+#include "puzzles/kinds.h"
 #include "runtime/checkpoint_state.h"
 
 namespace trm {
@@ -22,8 +23,11 @@ PuzzleAnswer solve(const Model& model, std::span<const int32_t> tokens, int32_t 
 /// messages call it.
 std::string puzzle_text(const std::string& option, std::string& name);
 
-/// Solves the puzzle of the options: the solution goes to standard output, what the model and the rules say of it to
+/// The kind of puzzle that the model was trained for, as its checkpoint says or its sizes tell. Throws PuzzleError.
+std::unique_ptr<const PuzzleKind> kind_of(const LoadedModel& loaded);
+
+/// Solves the puzzles of the options: each solution goes to standard output, what the model and the rules say of it to
 /// standard error. Throws PuzzleError.
-void answer_puzzle(const LoadedModel& loaded, const Options& options);
+void answer_puzzles(const LoadedModel& loaded, const PuzzleKind& kind, const Options& options);
 
 }  // namespace trm

@@ -183,6 +183,9 @@ Differences compare(const StoredSettings& there, const Settings& settings, const
   check("vocab_size", there.data.vocab_size, data.vocab_size);
   check("num_puzzle_identifiers", there.data.num_puzzle_identifiers, data.num_puzzle_identifiers);
   check("pad_id", there.data.pad_id, data.pad_id);
+  if (there.data.puzzle_kind && data.puzzle_kind && *there.data.puzzle_kind != *data.puzzle_kind)
+    found.fatal.push_back("puzzle_kind: " + *there.data.puzzle_kind + " in the checkpoint, " + *data.puzzle_kind +
+                          " in the data");
   return found;
 }
 

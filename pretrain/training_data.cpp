@@ -51,6 +51,7 @@ TrainingData TrainingData::open(const Settings& settings) {
   data.train = std::make_shared<const Dataset>(Dataset::open(folders(settings.data_paths), "train"));
   const Metadata& metadata = data.train->metadata();
   data.metadata = {metadata.seq_len, metadata.vocab_size, metadata.num_puzzle_identifiers, metadata.pad_id};
+  if (!metadata.puzzle_kind.empty()) data.metadata.puzzle_kind = metadata.puzzle_kind;
 
   if (!settings.data_paths_test.empty()) {
     data.test = std::make_shared<const Dataset>(Dataset::open(folders(settings.data_paths_test), "test"));

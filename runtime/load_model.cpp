@@ -52,6 +52,7 @@ void fill_from_datasets(const Settings& settings, DataMetadata& data, std::strin
       if (data.vocab_size && *data.vocab_size != metadata.vocab_size) continue;
       if (!data.seq_len) data.seq_len = metadata.seq_len;
       if (!data.pad_id) data.pad_id = metadata.pad_id;
+      if (!data.puzzle_kind && !metadata.puzzle_kind.empty()) data.puzzle_kind = metadata.puzzle_kind;
       const fs::path tokenizer = fs::path(path) / "tokenizer" / "tokenizer.json";
       if (tokenizer_json.empty() && fs::exists(tokenizer)) tokenizer_json = read_text_file(tokenizer);
     } catch (const DataError&) {

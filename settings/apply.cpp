@@ -21,6 +21,8 @@ std::optional<std::int64_t>* metadata(DataMetadata& data, const std::string& key
   return nullptr;
 }
 
+constexpr const char* puzzle_kind = "puzzle_kind";
+
 struct Applier {
   const Node& tree;
   Settings& settings;
@@ -42,6 +44,8 @@ struct Applier {
       *field = node.is_scalar() ? to_integer(node.text) : std::nullopt;
       if (!*field)
         throw SettingsError(path + ": got '" + to_text(node) + "' (" + node.origin + "), takes an integer, or null");
+    } else if (path == puzzle_kind) {
+      if (node.is_scalar()) data.puzzle_kind = node.text;
     } else {
       unknown(path, node);
     }
@@ -113,7 +117,7 @@ void validate_tree(const Node& tree, const Settings& settings) {
 
 void unknown_override(const std::string& path, const std::string& got) {
   DataMetadata none;
-  if (metadata(none, path))
+  if (path == puzzle_kind || metadata(none, path))
     throw SettingsError("'" + path + "' (got '" + got + "' on the command line) is not set: it comes from the dataset");
   const Key& near = nearest_key(path);
   throw SettingsError("unknown key '" + path + "' on the command line (got '" + got + "'); the nearest known key is '" +

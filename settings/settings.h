@@ -97,6 +97,7 @@ struct Settings {
 /// What a stored config says of the data that the run was made for, beside its settings.
 struct DataMetadata {
   std::optional<std::int64_t> seq_len, vocab_size, num_puzzle_identifiers, pad_id;
+  std::optional<std::string> puzzle_kind = {};  // as puzzles/kinds.h names them
 
   bool operator==(const DataMetadata&) const = default;
 };

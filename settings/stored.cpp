@@ -47,6 +47,7 @@ std::string to_yaml(const Settings& settings, const DataMetadata& data) {
   add("vocab_size", data.vocab_size);
   add("num_puzzle_identifiers", data.num_puzzle_identifiers);
   add("pad_id", data.pad_id);
+  if (data.puzzle_kind) tree.set("puzzle_kind", from_string(*data.puzzle_kind));
   YAML::Emitter out;
   out.SetNullFormat(YAML::LowerNull);
   emit(out, tree);

@@ -169,6 +169,22 @@ TEST_F(DatasetFolder, SeveralFoldersFollowOneAnother) {
   EXPECT_EQ(dataset.sets()[1].puzzle_identifiers, (std::vector<int32_t>{1, 2, 3, 4}));  // not offset
 }
 
+TEST_F(DatasetFolder, ThePuzzleKindIsOneOfAll) {
+  Synthetic plain = single_examples(2), sudoku = plain, maze = plain;
+  sudoku.metadata.puzzle_kind = "sudoku";
+  maze.metadata.puzzle_kind = "maze";
+  plain.write(folder_ / "a");
+  sudoku.write(folder_ / "b");
+  maze.write(folder_ / "c");
+  const auto kind = [&](const char* first, const char* second) {
+    return Dataset::open({folder_ / first, folder_ / second}, "train").metadata().puzzle_kind;
+  };
+  EXPECT_EQ(kind("a", "a"), "");
+  EXPECT_EQ(kind("a", "b"), "sudoku");
+  EXPECT_EQ(kind("b", "a"), "sudoku");
+  EXPECT_ERROR_WITH(kind("b", "c"), "puzzle_kind is sudoku", "/b/train", "maze", "/c/train");
+}
+
 TEST_F(DatasetFolder, FoldersThatDifferAreRefused) {
   const auto expect = [&](const std::string& key, auto change) {
     single_examples(2).write(folder_ / "a");

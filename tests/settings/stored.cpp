@@ -40,9 +40,9 @@ TEST(Stored, ReadsBackWhatItWrote) {
 }
 
 TEST(Stored, KeepsWhatIsKnownOfTheData) {
-  const DataMetadata data{512, 4096, 1, 0};
+  const DataMetadata data{512, 4096, 1, 0, "sudoku"};
   const std::string text = to_yaml({}, data);
-  expect_all(text, {"\nseq_len: 512\n", "\nvocab_size: 4096\n", "\nnum_puzzle_identifiers: 1\n", "\npad_id: 0\n"});
+  expect_all(text, {"\nseq_len: 512\n", "\nvocab_size: 4096\n", "\nnum_puzzle_identifiers: 1\n", "\npad_id: 0\n", "\npuzzle_kind: sudoku\n"});
   EXPECT_EQ(settings_from_yaml(text, "config").data, data);
   expect_all(message_of([&] { settings_from_yaml("seq_len: long", "config"); }), {"seq_len", "'long'", "config:1"});
 }

@@ -1,0 +1,10 @@
+#pragma once
+// ARC as a kind of puzzle: a test input on its canvas; the text is the task's JSON. Rules are told by examples only.
+#include "puzzles/puzzle_kind.h"
+
+namespace trm {
+
+/// Null where it is not 12 tokens in 900 cells.
+std::unique_ptr<const PuzzleKind> make_arc(int vocab_size, int seq_len);
+
+}  // namespace trm
