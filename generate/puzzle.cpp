@@ -8,15 +8,15 @@
 #include <iterator>
 
 #include "data/files.h"
+#include "evaluation/evaluation_step.h"
 #include "generate/output.h"
-#include "runtime/evaluation_step.h"
 
 namespace trm {
 
 PuzzleAnswer solve(const Model& model, std::span<const int32_t> tokens, int32_t puzzle_id) {
   EvaluationStep step(model, 1);
   const std::vector<int32_t> no_labels(tokens.size(), -100);
-  const StepResult result = step.run(tokens.data(), no_labels.data(), &puzzle_id, true);
+  const StepResult result = step.run(tokens.data(), no_labels.data(), &puzzle_id).back().result;
   const auto q = result.q.to_vector<float>();
   PuzzleAnswer answer{result.preds.to_vector<int32_t>(), q.at(0), q.at(1), false};
   if (!std::isfinite(answer.q_halt))

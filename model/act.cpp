@@ -73,6 +73,11 @@ StepResult supervision_step(const Model& model, Carry& carry, const DeviceBatch&
   const HaltingRule rule{c.halt_max_steps, options.training, c.compare_with_continue(), c.halt_exploration_prob, options.seed};
   ops::act_halt(out.q, rule, counters, carry.steps, carry.halted);
   StepResult result;
+  if (!options.heads) {
+    for (size_t i = 0; i < carry.latents.size(); ++i) carry.latents[i].copy_from(out.latents[i].value());
+    result.q = out.q;
+    return result;
+  }
   if (c.continue_loss()) result.target_q_continue = continue_target(model, out, carry, puzzle);
 
   const Variable z = out.latents[model.recursion().output()];

@@ -10,6 +10,7 @@ namespace trm {
 struct StepOptions {
   bool training = false;
   float grad_scale = 1;       // the loss is summed over rows; its gradient is times this (1 / (global batch · accumulation))
+  bool heads = true;          // vocabulary head, losses and metrics; without (evaluation only) the step leaves latents and q
   bool keep_logits = false;   // logits [B, S, V] are wanted: head and loss are then not fused
   uint64_t seed = 0;          // of the halting exploration
 };

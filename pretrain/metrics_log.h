@@ -3,13 +3,10 @@
 #include <filesystem>
 #include <optional>
 #include <string>
-#include <utility>
-#include <vector>
+
+#include "runtime/metrics.h"
 
 namespace trm {
-
-/// Names and values of one line, in this order; NaN is written as null.
-using Metrics = std::vector<std::pair<std::string, double>>;
 
 /// A run's metrics.jsonl: a JSON object a line, each with "step". Lines are appended whole, at once.
 class MetricsLog {

@@ -6,7 +6,7 @@
 #include "data/files.h"
 #include "device/backend.h"
 #include "logging/logging.h"
-#include "pretrain/saved_outputs.h"
+#include "evaluation/saved_outputs.h"
 #include "pretrain/trainer.h"
 #include "runtime/memory.h"
 #include "runtime/model_settings.h"

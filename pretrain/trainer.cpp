@@ -5,6 +5,9 @@
 #include <thread>
 
 #include "data/error.h"
+#include "evaluation/evaluate.h"
+#include "evaluation/mean_metrics.h"
+#include "evaluation/saved_outputs.h"
 #include "logging/logging.h"
 #include "pretrain/signals.h"
 #include "runtime/op_report.h"
@@ -137,10 +140,19 @@ bool Trainer::evaluate_now(bool at_interval) {
     return true;
   }
   optimizer_->exchange_with_ema(model_->parameters());
-  std::optional<EvaluationResult> result;
+  MeanMetrics means(data_.test->metadata().sets, model_->config().continue_loss());
+  std::vector<Evaluator*> evaluators{&means};
+  std::optional<SavedOutputs> outputs;
+  if (!settings_.eval_save_outputs.empty())
+    evaluators.push_back(
+        &outputs.emplace(plan_.folder / ("step_" + std::to_string(steps_) + "_outputs"), settings_.eval_save_outputs));
+  std::optional<Metrics> result;
   try {
-    OutputRequest outputs{settings_.eval_save_outputs, plan_.folder / ("step_" + std::to_string(steps_) + "_outputs")};
-    result = evaluate(*model_, data_.test, loader_options(), outputs, progress_);
+    result = evaluate(*model_, data_.test, loader_options(), evaluators, [&](uint64_t seen, uint64_t examples) {
+      progress_.activity("evaluating " + std::to_string(seen) + "/" + std::to_string(examples));
+      return stop_signal() == 0;
+    });
+    progress_.activity("");
   } catch (...) {
     optimizer_->exchange_with_ema(model_->parameters());
     throw;
@@ -149,15 +161,14 @@ bool Trainer::evaluate_now(bool at_interval) {
   if (!result) return false;
   evaluations_ = passed;
   evaluated_ = {steps_, step_->pending()};
-  write_metrics(result->metrics);
+  write_metrics(*result);
+  const MetricsReading total = means.total();
   char text[160];
   std::snprintf(text, sizeof text, ": lm_loss %.4f, accuracy %.4f, exact_accuracy %.4f (%.0f examples%s)",
-                std::isnan(result->total.lm_loss) ? std::fabs(result->total.lm_loss) : result->total.lm_loss,
-                result->total.accuracy, result->total.exact_accuracy, result->total.rows,
-                settings_.ema ? ", moving average" : "");
+                std::isnan(total.lm_loss) ? std::fabs(total.lm_loss) : total.lm_loss, total.accuracy,
+                total.exact_accuracy, total.rows, settings_.ema ? ", moving average" : "");
   logging::note("Evaluation at step " + with_commas(steps_) + text);
-  const bool best =
-      writer_->offer(steps_, settings_.dataset_type == "chat" ? result->total.lm_loss : result->total.exact_accuracy);
+  const bool best = writer_->offer(steps_, settings_.dataset_type == "chat" ? total.lm_loss : total.exact_accuracy);
   if (best || settings_.checkpoint_every_eval) {
     save_due_ = true;
     saved_.reset();

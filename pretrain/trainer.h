@@ -7,7 +7,6 @@
 #include "data/loader.h"
 #include "device/rules.h"
 #include "pretrain/checkpoint_writer.h"
-#include "pretrain/evaluation.h"
 #include "pretrain/event_file.h"
 #include "pretrain/metrics_log.h"
 #include "pretrain/progress.h"

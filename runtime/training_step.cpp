@@ -1,8 +1,5 @@
 #include "runtime/training_step.h"
 
-#include <cmath>
-#include <limits>
-
 #include "device/op.h"
 #include "device/ops.h"
 
@@ -16,23 +13,6 @@ DeviceBatch empty_batch(const Model& model, int64_t batch) {
 }
 
 }  // namespace
-
-MetricsReading divide_metrics(const std::vector<float>& sums, double total_rows) {
-  MetricsReading m;
-  m.rows = sums[Metric::rows];
-  const double none = std::numeric_limits<double>::quiet_NaN();
-  const auto per_row = [&](int slot) { return m.rows > 0 ? sums[slot] / m.rows : none; };
-  const auto per_total = [&](int slot) { return total_rows > 0 ? sums[slot] / total_rows : none; };
-  m.accuracy = per_row(Metric::accuracy);
-  m.exact_accuracy = per_row(Metric::exact_accuracy);
-  m.q_halt_accuracy = per_row(Metric::q_halt_accuracy);
-  m.steps = per_row(Metric::steps);
-  m.lm_loss = per_total(Metric::lm_loss);
-  m.q_halt_loss = per_total(Metric::q_halt_loss);
-  m.q_continue_loss = per_total(Metric::q_continue_loss);
-  m.tokens = sums[Metric::valid_tokens];
-  return m;
-}
 
 TrainingStep::TrainingStep(Model& model, OptimizerState& optimizer, const Options& options)
     : model_(model), optimizer_(optimizer), options_(options), backend_(Backend::of(model.device())), arena_(std::make_shared<Arena>(model.device())),

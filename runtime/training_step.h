@@ -8,16 +8,9 @@
 #include "device/rules.h"
 #include "model/act.h"
 #include "optimizer/optimizer.h"
+#include "runtime/metrics.h"
 
 namespace trm {
-
-/// Sums since the last read, divided as model.md says ("Loss and metrics").
-struct MetricsReading {
-  double rows = 0;  // that halted and have a valid label; the next five are means over them, NaN where there are none
-  double accuracy = 0, exact_accuracy = 0, q_halt_accuracy = 0, steps = 0;
-  double lm_loss = 0, q_halt_loss = 0, q_continue_loss = 0;  // per row of all batches (evaluation: per counted row)
-  double tokens = 0;                                         // valid labels seen
-};
 
 /// The whole training step on one device: supervision step, backward, and at every `accumulation`-th call the optimizer. Memory comes from an arena of its
 /// own at stable addresses; where the device captures, the two halves are recorded once and replayed (DISABLE_COMPILE turns that off, with equal bits).
@@ -80,8 +73,5 @@ class TrainingStep {
   Recorded update_;
   double micro_batches_ = 0;  // since the metrics were read
 };
-
-/// Divides raw sums. `total_rows`: rows over which the losses are averaged.
-MetricsReading divide_metrics(const std::vector<float>& sums, double total_rows);
 
 }  // namespace trm

@@ -1,10 +1,11 @@
-#include "pretrain/saved_outputs.h"
+#include "evaluation/saved_outputs.h"
 
 #include <algorithm>
 #include <span>
 #include <stdexcept>
 
 #include "data/files.h"
+#include "logging/logging.h"
 
 namespace trm {
 namespace {
@@ -48,8 +49,10 @@ void SavedOutputs::require_known(const std::vector<std::string>& names) {
 SavedOutputs::SavedOutputs(fs::path folder, std::vector<std::string> names)
     : folder_(std::move(folder)), temporary_(folder_), names_(std::move(names)) {
   temporary_ += ".tmp";
-  fs::remove_all(temporary_);
-  fs::create_directories(temporary_);
+  try_to([&] {
+    fs::remove_all(temporary_);
+    fs::create_directories(temporary_);
+  });
 }
 
 SavedOutputs::~SavedOutputs() {
@@ -58,13 +61,32 @@ SavedOutputs::~SavedOutputs() {
   fs::remove_all(temporary_, ignored);
 }
 
-bool SavedOutputs::wants(const std::string& name) const {
-  return std::find(names_.begin(), names_.end(), name) != names_.end();
+void SavedOutputs::try_to(const std::function<void()>& act) {
+  if (failed_) return;
+  try {
+    act();
+  } catch (const std::exception& error) {
+    failed_ = true;
+    logging::error(std::string(error.what()) + "; the outputs of this evaluation are not saved");
+  }
 }
 
-void SavedOutputs::add(const ExampleSet& set, const Batch& batch, const StepResult& result) {
+Reads SavedOutputs::reads() const {
+  return {.logits = std::find(names_.begin(), names_.end(), "logits") != names_.end()};
+}
+
+void SavedOutputs::add(const ExampleSet& set, const Batch& batch, const std::vector<EvaluatedStep>& steps) {
+  try_to([&] { write(set, batch, steps.back().result); });
+}
+
+Metrics SavedOutputs::metrics() {
+  try_to([&] { finish(); });
+  return {};
+}
+
+void SavedOutputs::write(const ExampleSet& set, const Batch& batch, const StepResult& result) {
   const auto rows = static_cast<int64_t>(batch.real_rows);
-  const auto write = [&]<class T>(const std::string& name, std::span<const T> values, std::vector<int64_t> shape) {
+  const auto append = [&]<class T>(const std::string& name, std::span<const T> values, std::vector<int64_t> shape) {
     const fs::path path = temporary_ / (set.name + "__" + name + ".npy");
     auto [file, fresh] = files_.try_emplace(path.string());
     if (fresh) {
@@ -81,17 +103,17 @@ void SavedOutputs::add(const ExampleSet& set, const Batch& batch, const StepResu
   const size_t tokens = batch.rows * batch.seq_len;
   for (const std::string& name : names_) {
     if (name == "inputs")
-      write(name, std::span<const int32_t>(batch.inputs, tokens), {length});
+      append(name, std::span<const int32_t>(batch.inputs, tokens), {length});
     else if (name == "labels")
-      write(name, std::span<const int32_t>(batch.labels, tokens), {length});
+      append(name, std::span<const int32_t>(batch.labels, tokens), {length});
     else if (name == "puzzle_identifiers")
-      write(name, std::span<const int32_t>(batch.puzzle_identifiers, batch.rows), {});
+      append(name, std::span<const int32_t>(batch.puzzle_identifiers, batch.rows), {});
     else if (name == "preds")
-      write(name, std::span<const int32_t>(result.preds.to_vector<int32_t>()), {length});
+      append(name, std::span<const int32_t>(result.preds.to_vector<int32_t>()), {length});
     else if (name == "logits")
-      write(name, std::span<const float>(result.logits.to_vector<float>()), {length, result.logits.size(2)});
+      append(name, std::span<const float>(result.logits.to_vector<float>()), {length, result.logits.size(2)});
     else
-      write(name, std::span<const float>(column(result.q.to_vector<float>(), name == "q_halt_logits" ? 0 : 1)), {});
+      append(name, std::span<const float>(column(result.q.to_vector<float>(), name == "q_halt_logits" ? 0 : 1)), {});
   }
 }
 

@@ -1,0 +1,44 @@
+#pragma once
+// What an evaluation makes of a model's predictions.
+#include <string>
+#include <vector>
+
+#include "data/batch.h"
+#include "model/act.h"
+#include "runtime/metrics.h"
+
+namespace trm {
+
+/// One supervision step of an evaluation batch, on the device. Where the heads did not run, only result.q is there.
+struct EvaluatedStep {
+  StepResult result;
+  Tensor metrics;  // f32 [Metric::count]: sums over the batch's rows
+};
+
+/// What is read of a batch besides predictions, q and metrics of its last supervision step: heads run for nothing else.
+struct Reads {
+  bool logits = false;      // of the last step
+  bool every_step = false;  // predictions and metrics of each step
+
+  Reads operator|(const Reads& other) const { return {logits || other.logits, every_step || other.every_step}; }
+};
+
+/// Takes the batches of an evaluation one after the other and sums what it needs of them on the host. Sums of several
+/// processes, each with some of the batches, are brought together by state() and merge(), before metrics().
+class Evaluator {
+ public:
+  virtual ~Evaluator() = default;
+
+  virtual Reads reads() const { return {}; }
+  /// A batch of `set` (its real_rows; the rows behind are padding) and its supervision steps, the last one at the end.
+  virtual void add(const ExampleSet& set, const Batch& batch, const std::vector<EvaluatedStep>& steps) = 0;
+  /// After the last batch. Names are whole: "<set>/accuracy".
+  virtual Metrics metrics() = 0;
+
+  /// What was summed so far, as bytes for another process.
+  virtual std::string state() const = 0;
+  /// Adds what another process summed.
+  virtual void merge(const std::string& state) = 0;
+};
+
+}  // namespace trm
