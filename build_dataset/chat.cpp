@@ -24,7 +24,7 @@ constexpr const char* kExample =
 
 cxxopts::Options chat_options() {
   cxxopts::Options options("build_dataset chat", "Builds a dataset folder from conversations.");
-  add_common_options(options, 2048, "0.95");
+  add_text_options(options, 2048, "0.95");
   options.add_options()  //
       ("format", "sharegpt, alpaca, openassistant or messages (default: that of the first record)",
        cxxopts::value<std::string>(), "FORMAT")                                                         //
@@ -40,8 +40,9 @@ cxxopts::Options chat_options() {
 
 int chat_command(int argc, char** argv) {
   cxxopts::Options options = chat_options();
-  const cxxopts::ParseResult result =
-      parse_options(options, "chat", {"format", "seed", "subsample-size", "loss-on", "no-system"}, argc, argv);
+  std::vector<std::string> names = text_option_names;
+  names.insert(names.end(), {"format", "seed", "subsample-size", "loss-on", "no-system"});
+  const cxxopts::ParseResult result = parse_options(options, "chat", names, {"input-file", "output-dir"}, argc, argv);
   if (result.count("help") > 0) {
     std::cout << options.help() << kExample;
     return 0;

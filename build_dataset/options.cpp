@@ -10,11 +10,22 @@
 
 namespace trm {
 
-void add_common_options(cxxopts::Options& options, int max_length, const std::string& train_split) {
+const std::vector<std::string> text_option_names = {"input-file", "tokenizer", "vocab-size", "max-length",
+                                                    "train-split"};
+
+void add_output_options(cxxopts::Options& options) {
+  options.add_options()                                                      //
+      ("output-dir", "folder to write", cxxopts::value<std::string>(), "D")  //
+      ("force", "replace a dataset under --output-dir")                      //
+      ("h,help", "print this");
+  options.positional_help("");
+  options.show_positional_help();
+}
+
+void add_text_options(cxxopts::Options& options, int max_length, const std::string& train_split) {
   options.add_options()  //
       ("input-file", "file to read; several may follow one another", cxxopts::value<std::vector<std::string>>(),
-       "F…")                                                                 //
-      ("output-dir", "folder to write", cxxopts::value<std::string>(), "D")  //
+       "F…")  //
       ("tokenizer",
        "tokenizer.json, a folder with one, or a folder with vocab.json + merges.txt; without it one is learned",
        cxxopts::value<std::string>(), "FILE|FOLDER")                                                     //
@@ -22,36 +33,32 @@ void add_common_options(cxxopts::Options& options, int max_length, const std::st
       ("max-length", "tokens an example", cxxopts::value<std::string>()->default_value(std::to_string(max_length)),
        "N")  //
       ("train-split", "share for training, the first one", cxxopts::value<std::string>()->default_value(train_split),
-       "R")                                              //
-      ("force", "replace a dataset under --output-dir")  //
-      ("h,help", "print this");
+       "R");
+  add_output_options(options);
   options.parse_positional({"input-file"});
-  options.positional_help("");
   options.custom_help("--input-file F… --output-dir D [options]");
-  options.show_positional_help();
 }
 
 cxxopts::ParseResult parse_options(cxxopts::Options& options, const std::string& subcommand,
-                                   const std::vector<std::string>& own, int argc, char** argv) {
+                                   std::vector<std::string> names, const std::vector<std::string>& required, int argc,
+                                   char** argv) {
   const auto usage = [&](const std::string& what) {
     return UsageError(what + "; see build_dataset " + subcommand + " --help");
   };
   try {
     cxxopts::ParseResult result = options.parse(argc, argv);
     if (result.count("help") > 0) return result;
-    for (const char* required : {"input-file", "output-dir"}) {
-      if (result.count(required) == 0) throw usage(std::string("--") + required + " is missing");
-    }
+    if (!result.unmatched().empty()) throw usage("'" + result.unmatched().front() + "' belongs to no option");
+    for (const std::string& name : required)
+      if (result.count(name) == 0) throw usage("--" + name + " is missing");
     return result;
   } catch (const cxxopts::exceptions::no_such_option& error) {
-    std::vector<std::string> known = {"input-file", "output-dir",  "tokenizer", "vocab-size",
-                                      "max-length", "train-split", "force",     "help"};
-    known.insert(known.end(), own.begin(), own.end());
+    names.insert(names.end(), {"output-dir", "force", "help"});
     for (const std::string& argument : std::vector<std::string>(argv + 1, argv + argc)) {
       const std::string name = argument.substr(0, argument.find('='));
       if (name.starts_with("--") && name != "--" &&
-          std::find(known.begin(), known.end(), name.substr(2)) == known.end())
-        throw usage("unknown option " + name + did_you_mean(name, known));
+          std::find(names.begin(), names.end(), name.substr(2)) == names.end())
+        throw usage("unknown option " + name + did_you_mean(name, names));
     }
     throw usage(error.what());
   } catch (const cxxopts::exceptions::exception& error) {

@@ -20,14 +20,21 @@ struct UsageError : std::runtime_error {
   using std::runtime_error::runtime_error;
 };
 
-/// --input-file (and what stands without an option), --output-dir, --tokenizer, --vocab-size, --max-length,
-/// --train-split, --force, --help, with these defaults.
-void add_common_options(cxxopts::Options& options, int max_length, const std::string& train_split);
+/// --output-dir, --force, --help.
+void add_output_options(cxxopts::Options& options);
+/// Besides these --input-file (and what stands without an option), --tokenizer, --vocab-size, --max-length,
+/// --train-split, with these defaults.
+void add_text_options(cxxopts::Options& options, int max_length, const std::string& train_split);
 
-/// Parses; an unknown option, a missing value or a missing --input-file or --output-dir is a UsageError.
-/// With --help, nothing is required. `own`: what the subcommand has beside the common options.
+/// The options of add_text_options.
+extern const std::vector<std::string> text_option_names;
+
+/// Parses; an unknown option, a missing value, one of `required` that is missing, or a word that belongs to no option
+/// is a UsageError. With --help, nothing is required. `names`: the subcommand's options beside those of
+/// add_output_options.
 cxxopts::ParseResult parse_options(cxxopts::Options& options, const std::string& subcommand,
-                                   const std::vector<std::string>& own, int argc, char** argv);
+                                   std::vector<std::string> names, const std::vector<std::string>& required, int argc,
+                                   char** argv);
 
 /// Values by their option's name; a UsageError names the option and what it takes.
 int64_t integer_option(const cxxopts::ParseResult& result, const std::string& name, int64_t least, int64_t most);

@@ -6,5 +6,8 @@ namespace trm {
 
 int chat_command(int argc, char** argv);
 int text_command(int argc, char** argv);
+int sudoku_command(int argc, char** argv);
+int maze_command(int argc, char** argv);
+int arc_command(int argc, char** argv);
 
 }  // namespace trm

@@ -18,9 +18,11 @@ constexpr const char* kExample =
 
 int text_command(int argc, char** argv) {
   cxxopts::Options options("build_dataset text", "Builds a dataset folder from plain text, cut into disjoint windows.");
-  add_common_options(options, 256, "0.9");
+  add_text_options(options, 256, "0.9");
   options.add_options()("characters", "one token for each character, instead of a learned tokenizer");
-  const cxxopts::ParseResult result = parse_options(options, "text", {"characters"}, argc, argv);
+  std::vector<std::string> names = text_option_names;
+  names.push_back("characters");
+  const cxxopts::ParseResult result = parse_options(options, "text", names, {"input-file", "output-dir"}, argc, argv);
   if (result.count("help") > 0) {
     std::cout << options.help() << kExample;
     return 0;

@@ -5,11 +5,13 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <bit>
 #include <cerrno>
 #include <cstring>
 #include <limits>
+#include <stdexcept>
 
 #include "data/error.h"
 #include "data/files.h"
@@ -75,15 +77,21 @@ void widen(const unsigned char* from, std::span<int64_t> out) {
   }
 }
 
-std::string header_text(const std::vector<uint64_t>& shape) {
-  std::string text = "{'descr': '<i4', 'fortran_order': False, 'shape': (";
+/// Magic, version, length and text, padded to at least `bytes` and to a multiple of 64.
+std::string header_of(const std::vector<uint64_t>& shape, NpyType type, size_t bytes = 0) {
+  std::string text = "{'descr': '";
+  text += type == NpyType::uint8 ? "|u1" : "<i4";
+  text += "', 'fortran_order': False, 'shape': (";
   for (const uint64_t extent : shape) text += std::to_string(extent) + ", ";
   if (shape.size() > 1) text.resize(text.size() - 2);
   if (shape.size() == 1) text.resize(text.size() - 1);
   text += "), }";
-  // The data starts at a multiple of 64 bytes: 10 bytes of magic, version and length, the text, a newline.
-  text.append((64 - (10 + text.size() + 1) % 64) % 64, ' ');
-  return text + '\n';
+  const size_t whole = std::max((10 + text.size() + 1 + 63) / 64 * 64, bytes);
+  text.append(whole - (10 + text.size() + 1), ' ');
+  text += '\n';
+  std::string header(kMagic);
+  header += {1, 0, static_cast<char>(text.size() & 0xff), static_cast<char>(text.size() >> 8)};
+  return header + text;
 }
 
 }  // namespace
@@ -160,38 +168,44 @@ std::vector<int64_t> NpyArray::read_all() const {
   return values;
 }
 
-NpyWriter::NpyWriter(const std::filesystem::path& path, const std::vector<uint64_t>& shape)
-    : path_(path), file_(std::fopen(path.c_str(), "wb"), &std::fclose) {
+NpyWriter::NpyWriter(const std::filesystem::path& path, const std::vector<uint64_t>& shape, NpyType type)
+    : path_(path),
+      file_(std::fopen(path.c_str(), "wb"), &std::fclose),
+      shape_(shape),
+      type_(type),
+      header_(header_of(shape, type)) {
   if (!file_) fail(std::strerror(errno));
-  for (const uint64_t extent : shape) expected_ *= extent;
-  const std::string text = header_text(shape);
-  const unsigned char start[] = {0x93,
-                                 'N',
-                                 'U',
-                                 'M',
-                                 'P',
-                                 'Y',
-                                 1,
-                                 0,
-                                 static_cast<unsigned char>(text.size() & 0xff),
-                                 static_cast<unsigned char>(text.size() >> 8)};
-  if (std::fwrite(start, 1, sizeof(start), file_.get()) != sizeof(start) ||
-      std::fwrite(text.data(), 1, text.size(), file_.get()) != text.size()) {
-    fail(std::strerror(errno));
-  }
+  write(header_.data(), header_.size());
 }
 
 void NpyWriter::append(std::span<const int32_t> values) {
-  if (values.empty()) return;
-  if (std::fwrite(values.data(), sizeof(int32_t), values.size(), file_.get()) != values.size()) {
-    fail(std::strerror(errno));
-  }
-  written_ += values.size();
+  append_raw(values.data(), values.size(), sizeof(int32_t), NpyType::int32);
+}
+
+void NpyWriter::append(std::span<const uint8_t> values) { append_raw(values.data(), values.size(), 1, NpyType::uint8); }
+
+void NpyWriter::append_raw(const void* values, size_t count, size_t width, NpyType type) {
+  if (type != type_) throw std::logic_error("NpyWriter: values of another type than the array's");
+  if (count > 0) write(values, count * width);
+  written_ += count;
+}
+
+void NpyWriter::write(const void* bytes, size_t count) {
+  if (std::fwrite(bytes, 1, count, file_.get()) != count) fail(std::strerror(errno));
 }
 
 void NpyWriter::finish() {
-  if (written_ != expected_) {
-    fail(std::to_string(written_) + " elements for a shape of " + std::to_string(expected_));
+  uint64_t row = 1, expected = 1;
+  for (size_t i = 1; i < shape_.size(); ++i) row *= shape_[i];
+  if (shape_[0] == npy_as_many_as_come) {
+    shape_[0] = row == 0 ? 0 : written_ / row;
+    if (std::fseek(file_.get(), 0, SEEK_SET) != 0) fail(std::strerror(errno));
+    const std::string header = header_of(shape_, type_, header_.size());
+    write(header.data(), header.size());
+  }
+  for (const uint64_t extent : shape_) expected *= extent;
+  if (written_ != expected) {
+    fail(std::to_string(written_) + " elements for a shape of " + std::to_string(expected));
   }
   if (std::fclose(file_.release()) != 0) fail(std::strerror(errno));
 }

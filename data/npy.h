@@ -38,23 +38,33 @@ class NpyArray {
   std::shared_ptr<const unsigned char> data_;  // the first element, which need not be aligned
 };
 
-/// Writes an int32 array of a shape known beforehand, piece by piece. Throws DataError naming the file when writing
-/// fails.
+enum class NpyType : uint8_t { int32, uint8 };
+
+/// A first extent that is told by what is appended.
+inline constexpr uint64_t npy_as_many_as_come = ~uint64_t{0};
+
+/// Writes an array piece by piece. Throws DataError naming the file when writing fails.
 class NpyWriter {
  public:
-  NpyWriter(const std::filesystem::path& path, const std::vector<uint64_t>& shape);
+  NpyWriter(const std::filesystem::path& path, const std::vector<uint64_t>& shape, NpyType type = NpyType::int32);
 
+  /// Values of the array's type; throws std::logic_error for the other one.
   void append(std::span<const int32_t> values);
+  void append(std::span<const uint8_t> values);
 
   /// Completes the file; throws if fewer or more elements came than the shape holds.
   void finish();
 
  private:
   [[noreturn]] void fail(const std::string& what) const;
+  void write(const void* bytes, size_t count);
+  void append_raw(const void* values, size_t count, size_t width, NpyType type);
 
   std::filesystem::path path_;
   std::unique_ptr<std::FILE, int (*)(std::FILE*)> file_;
-  uint64_t expected_ = 1;
+  std::vector<uint64_t> shape_;
+  NpyType type_;
+  std::string header_;
   uint64_t written_ = 0;
 };
 

@@ -6,6 +6,8 @@
 #include <array>
 #include <cerrno>
 #include <cstring>
+#include <mutex>
+#include <set>
 #include <string>
 #include <string_view>
 
@@ -23,6 +25,10 @@ constexpr std::array<std::string_view, 6> kParts = {
 bool holds_dataset(const fs::path& folder) {
   return fs::exists(folder / "train" / "dataset.json") || fs::exists(folder / "test" / "dataset.json");
 }
+
+/// Temporary folders in use, for abandon_all(). Held while a folder gets its final name.
+std::mutex living_mutex;
+std::set<fs::path> living;
 
 /// A new folder beside `folder`, hidden, of a name not taken.
 fs::path make_sibling(const fs::path& folder, const std::string& purpose) {
@@ -56,6 +62,8 @@ OutputFolder::OutputFolder(const fs::path& final_folder, bool force) {
     for (fs::path above = final_.parent_path(); !fs::exists(above); above = above.parent_path()) made_.push_back(above);
     fs::create_directories(final_.parent_path());
     temporary_ = make_sibling(final_, "building");
+    const std::lock_guard lock(living_mutex);
+    living.insert(temporary_);
   } catch (const fs::filesystem_error& error) {
     throw DataError("cannot write to " + quoted(final_folder) + ": " + error.code().message());
   }
@@ -63,12 +71,26 @@ OutputFolder::OutputFolder(const fs::path& final_folder, bool force) {
 
 OutputFolder::~OutputFolder() {
   if (temporary_.empty()) return;
+  const std::lock_guard lock(living_mutex);
+  living.erase(temporary_);
   std::error_code ignored;
   fs::remove_all(temporary_, ignored);
   for (const fs::path& above : made_) fs::remove(above, ignored);  // if nobody else has put something there
 }
 
+void OutputFolder::abandon_all() noexcept {
+  living_mutex.lock();  // for good
+  for (const fs::path& folder : living) {
+    std::error_code failed;
+    for (int tries = 0; tries < 50; ++tries) {  // another thread may still make a file there
+      fs::remove_all(folder, failed);
+      if (!failed && !fs::exists(folder, failed)) break;
+    }
+  }
+}
+
 void OutputFolder::commit() {
+  const std::lock_guard lock(living_mutex);
   fs::path old;
   try {
     if (fs::exists(final_)) {
@@ -82,6 +104,7 @@ void OutputFolder::commit() {
     if (!old.empty()) fs::remove(old, ignored);  // if it is still empty
     throw DataError("cannot write " + quoted(final_) + ": " + error.code().message());
   }
+  living.erase(temporary_);
   temporary_.clear();
   if (old.empty()) return;
   std::error_code failed;

@@ -22,6 +22,10 @@ class OutputFolder {
   /// are kept. Throws DataError if that fails; what was there is then there again.
   void commit();
 
+  /// Removes the temporary folders of all that live, for a program that is told to stop. Afterwards nothing is
+  /// committed any more: the caller is to end the process without running destructors.
+  static void abandon_all() noexcept;
+
  private:
   std::filesystem::path final_, temporary_;
   std::vector<std::filesystem::path> made_;  // folders above final_ that were not there, the nearest first

@@ -20,13 +20,14 @@ std::filesystem::path made(const std::filesystem::path& folder) {
 }  // namespace
 
 SplitWriter::SplitWriter(const std::filesystem::path& folder, const std::string& set, const Metadata& metadata,
-                         uint64_t examples)
+                         std::optional<uint64_t> examples, NpyType type)
     : folder_(made(folder)),
       set_(set),
       metadata_(metadata),
-      examples_(examples),
-      inputs_(array_path("inputs"), {examples, static_cast<uint64_t>(metadata.seq_len)}),
-      labels_(array_path("labels"), {examples, static_cast<uint64_t>(metadata.seq_len)}) {}
+      inputs_(array_path("inputs"), {examples.value_or(npy_as_many_as_come), static_cast<uint64_t>(metadata.seq_len)},
+              type),
+      labels_(array_path("labels"), {examples.value_or(npy_as_many_as_come), static_cast<uint64_t>(metadata.seq_len)},
+              type) {}
 
 std::filesystem::path SplitWriter::array_path(const char* field) const {
   return folder_ / (set_ + "__" + field + ".npy");
@@ -42,6 +43,13 @@ void SplitWriter::add(std::span<const int32_t> inputs, std::span<const int32_t> 
   };
   write(inputs_, inputs, metadata_.pad_id);
   write(labels_, labels, metadata_.ignore_label_id.value_or(-100));
+  ++examples_;
+}
+
+void SplitWriter::add_rows(std::span<const uint8_t> inputs, std::span<const uint8_t> labels) {
+  inputs_.append(inputs);
+  labels_.append(labels);
+  examples_ += inputs.size() / static_cast<size_t>(metadata_.seq_len);
 }
 
 void SplitWriter::finish(std::span<const int32_t> identifiers, std::span<const int32_t> puzzle_indices,

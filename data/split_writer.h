@@ -1,5 +1,6 @@
 #pragma once
 #include <filesystem>
+#include <optional>
 #include <span>
 #include <string>
 #include <vector>
@@ -9,14 +10,22 @@
 
 namespace trm {
 
-/// Writes one split of one set, <folder>/{dataset.json, <set>__*.npy}, example by example, as int32.
+/// Writes one split of one set, <folder>/{dataset.json, <set>__*.npy}, example by example.
 class SplitWriter {
  public:
   /// `metadata` has pad_id, vocab_size, seq_len, identifiers; counts and set names are filled in by finish().
-  SplitWriter(const std::filesystem::path& folder, const std::string& set, const Metadata& metadata, uint64_t examples);
+  /// Without a number of examples, as many as come.
+  SplitWriter(const std::filesystem::path& folder, const std::string& set, const Metadata& metadata,
+              std::optional<uint64_t> examples, NpyType type = NpyType::int32);
 
-  /// At most seq_len long; padded on the right with pad_id and ignore_label_id.
+  /// At most seq_len long, int32; padded on the right with pad_id and ignore_label_id.
   void add(std::span<const int32_t> inputs, std::span<const int32_t> labels);
+
+  /// Whole examples [n · seq_len], uint8.
+  void add_rows(std::span<const uint8_t> inputs, std::span<const uint8_t> labels);
+
+  /// num_puzzle_identifiers, where it was not known before.
+  void set_identifiers(int64_t count) { metadata_.num_puzzle_identifiers = count; }
 
   /// Writes the index arrays and the metadata: identifiers [puzzles], puzzle_indices [puzzles + 1], group_indices
   /// [groups + 1]. Throws DataError when writing fails or the number of examples is another than announced.
@@ -32,7 +41,7 @@ class SplitWriter {
   std::filesystem::path folder_;
   std::string set_;
   Metadata metadata_;
-  uint64_t examples_;
+  uint64_t examples_ = 0;
   NpyWriter inputs_, labels_;
   std::vector<int32_t> row_;
 };

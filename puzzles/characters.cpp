@@ -56,13 +56,9 @@ class Reader {
 
   void append(const Line& line) {
     Puzzle& puzzle = puzzles_.back();
-    for (size_t i = 0; i < line.text.size(); ++i) {
-      const auto token = token_of(line.text[i], alphabet_);
-      if (!token)
-        throw PuzzleError(name_ + ", line " + std::to_string(line.number) + ", character " + std::to_string(i + 1) +
-                          ": " + shown(line.text[i]) + "; a cell is " + std::string(alphabet_.what_a_cell_is));
-      puzzle.tokens.push_back(*token);
-    }
+    const std::vector<int32_t> tokens =
+        tokens_of(line.text, alphabet_, name_ + ", line " + std::to_string(line.number));
+    puzzle.tokens.insert(puzzle.tokens.end(), tokens.begin(), tokens.end());
     const size_t width = line.text.size();
     if (width != cells_ && (one_line_ || width != side_)) {
       const size_t needed = one_line_ || width > (cells_ + side_) / 2 ? cells_ : side_;
@@ -123,6 +119,19 @@ std::optional<int32_t> token_of(char character, const Alphabet& alphabet) {
   const size_t index = alphabet.cells.find(character);
   if (index == std::string_view::npos) return std::nullopt;
   return static_cast<int32_t>(index) + 1;
+}
+
+std::vector<int32_t> tokens_of(std::string_view text, const Alphabet& alphabet, const std::string& where) {
+  std::vector<int32_t> tokens;
+  tokens.reserve(text.size());
+  for (size_t i = 0; i < text.size(); ++i) {
+    const auto token = token_of(text[i], alphabet);
+    if (!token)
+      throw PuzzleError(where + ", character " + std::to_string(i + 1) + ": " + shown(text[i]) + "; a cell is " +
+                        std::string(alphabet.what_a_cell_is));
+    tokens.push_back(*token);
+  }
+  return tokens;
 }
 
 std::string shown(char character) {

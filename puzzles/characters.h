@@ -24,6 +24,9 @@ char character_of(int32_t token, const Alphabet& alphabet);
 /// Nothing for a character that is no cell.
 std::optional<int32_t> token_of(char character, const Alphabet& alphabet);
 
+/// The cells of a text. Throws PuzzleError: "<where>, character 5: 'x'; …".
+std::vector<int32_t> tokens_of(std::string_view text, const Alphabet& alphabet, const std::string& where);
+
 /// How messages show a character: 'x', a space, byte 195.
 std::string shown(char character);
 /// "row 1, column 2", from 1.

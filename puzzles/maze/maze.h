@@ -23,6 +23,9 @@ struct ShortestPaths {
 };
 ShortestPaths shortest_paths(std::span<const int32_t> tokens, int side);
 
+/// Moves from a cell to each cell [side · side]; -1 where there is no way.
+std::vector<int> maze_distances(std::span<const int32_t> tokens, int side, int from);
+
 /// "" where the grid has one start, one goal and nothing but cells of mazes, else what is wrong, with its place.
 std::string maze_fault(std::span<const int32_t> tokens, int side);
 

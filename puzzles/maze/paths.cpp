@@ -44,6 +44,10 @@ Search search(std::span<const int32_t> tokens, int side, int from) {
 
 }  // namespace
 
+std::vector<int> maze_distances(std::span<const int32_t> tokens, int side, int from) {
+  return search(tokens, side, from).distance;
+}
+
 ShortestPaths shortest_paths(std::span<const int32_t> tokens, int side) {
   const auto first = std::find(tokens.begin(), tokens.end(), start),
              last = std::find(tokens.begin(), tokens.end(), goal);

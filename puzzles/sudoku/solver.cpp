@@ -146,12 +146,15 @@ struct SudokuSolver::Search {
         chosen = cell;
       }
     }
-    std::vector<uint8_t> digits;
+    std::array<int, most_side> digits;
+    int count = 0;
     for (unsigned bits = state.candidates[chosen]; bits != 0; bits &= bits - 1)
-      digits.push_back(static_cast<uint8_t>(std::countr_zero(bits)));
-    if (random) random->shuffle(digits);
-    for (const uint8_t digit : digits) {
-      ++result.guesses;
+      digits[at(count++)] = std::countr_zero(bits);
+    for (int i = count - 1; random && i > 0; --i)
+      std::swap(digits[at(i)], digits[random->below(static_cast<uint64_t>(i) + 1)]);
+    for (int i = 0; i < count; ++i) {
+      const int digit = digits[at(i)];
+      if (i + 1 < count) ++result.guesses;
       State next = state;
       naked.clear();
       hidden.clear();

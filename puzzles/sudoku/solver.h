@@ -9,7 +9,7 @@ namespace trm {
 
 struct SudokuSearch {
   int solutions = 0;  // at most the limit
-  int guesses = 0;    // values tried at cells where neither a naked nor a hidden single was left
+  int guesses = 0;    // values tried while others were left, at cells without naked or hidden singles
   SudokuBoard first;  // the first solution, empty where there is none
 };
 

@@ -1,53 +1,15 @@
 // The program as a user runs it.
-#include <gtest/gtest.h>
-#include <sys/wait.h>
-
-#include <cstdio>
+#include "tests/build_dataset/program.h"
 
 #include "data/loader.h"
-#include "tests/data/folders.h"
-#include "tests/shared.h"
 #include "tokenizer/tokenizer.h"
 
 namespace trm {
 namespace {
 
-namespace fs = std::filesystem;
-using testing::shared_dir;
-using testing::write_file;
+using namespace testing;
 
-struct Result {
-  int status = -1;
-  std::string output;  // of stdout and stderr together
-
-  bool says(const std::string& part) const { return output.find(part) != std::string::npos; }
-};
-
-Result build_dataset(const std::string& arguments) {
-  const fs::path program = testing::bin_dir() / "build_dataset";
-  std::string command(1, '\'');
-  command.append(program.string()).append("' ").append(arguments).append(" 2>&1");
-  FILE* pipe = ::popen(command.c_str(), "r");
-  Result result;
-  char piece[4096];
-  while (const size_t count = std::fread(piece, 1, sizeof(piece), pipe)) result.output.append(piece, count);
-  const int status = ::pclose(pipe);
-  result.status = WIFEXITED(status) ? WEXITSTATUS(status) : -1;
-  return result;
-}
-
-class BuildDataset : public ::testing::Test {
- protected:
-  std::string quoted(const fs::path& path) { return std::string(1, '\'').append(path.string()).append(1, '\''); }
-  std::string output() { return " --output-dir " + quoted(folder_ / "d") + " "; }
-  void expect_error(const std::string& arguments, std::vector<std::string> parts) {
-    const Result result = build_dataset(arguments);
-    EXPECT_EQ(result.status, 1) << arguments;
-    parts.push_back("error: ");
-    for (const std::string& part : parts) EXPECT_TRUE(result.says(part)) << part << " in " << result.output;
-  }
-  testing::TemporaryFolder folder_;
-};
+class BuildDataset : public BuildDatasetTest {};
 
 TEST_F(BuildDataset, HelpShowsAnExample) {
   for (const char* arguments : {"--help", "chat --help", "text --help", "chat -h"}) {
@@ -64,9 +26,6 @@ TEST_F(BuildDataset, WrongCommandLinesAreNamed) {
   const std::string chat = "chat --input-file " + quoted(folder_ / "c.json") + output();
   expect_error("", {"chat", "text"});
   expect_error("poetry", {"'poetry'", "chat", "text"});
-  for (const std::string kind : {"sudoku", "maze", "arc"}) {
-    expect_error(kind + " --output-dir x", {"build_dataset " + kind + " is not available in this version"});
-  }
   expect_error(chat + "--max_lenght=5", {"unknown option --max_lenght (did you mean --max-length?)", "chat --help"});
   expect_error(chat + "--characters", {"unknown option --characters", "chat --help"});
   expect_error(chat + "--lenght 5", {"unknown option --lenght", "chat --help"});
