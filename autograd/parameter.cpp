@@ -6,18 +6,25 @@
 
 namespace trm {
 
-Parameter& ParameterStore::add(std::string name, const Shape& shape, ParameterUse use, std::vector<float> initial) {
+Parameter& ParameterStore::add(std::string name, const Shape& shape, ParameterUse use, ParameterRole role, std::vector<float> initial) {
   if (values_) throw std::logic_error("parameter " + name + " is declared after materialize");
   if (static_cast<int64_t>(initial.size()) != shape.elements())
     throw std::logic_error("parameter " + name + " " + to_string(shape) + " has " + std::to_string(initial.size()) + " initial values");
-  parameters_.push_back(std::make_unique<Parameter>(Parameter{std::move(name), shape, use, {}, {}, {}}));
+  parameters_.push_back(std::make_unique<Parameter>(Parameter{std::move(name), shape, use, role, {}, {}, {}}));
   initial_.push_back(std::move(initial));
-  offsets_.push_back(size_);
-  size_ += (shape.elements() + 63) / 64 * 64;
   return *parameters_.back();
 }
 
 void ParameterStore::materialize(bool trained) {
+  offsets_.resize(parameters_.size());
+  for (const bool matrix : {false, true}) {
+    if (matrix) matrices_ = size_;
+    for (size_t i = 0; i < parameters_.size(); ++i) {
+      if ((parameters_[i]->role == ParameterRole::matrix) != matrix) continue;
+      offsets_[i] = size_;
+      size_ += (parameters_[i]->shape.elements() + 63) / 64 * 64;
+    }
+  }
   values_ = Tensor::zeros({size_}, DType::float32, device_);
   if (trained) gradients_ = Tensor::zeros({size_}, DType::float32, device_);
   if (compute_dtype_ == DType::bfloat16) narrow_ = Tensor::zeros({size_}, DType::bfloat16, device_);
@@ -48,9 +55,11 @@ Parameter* ParameterStore::find(const std::string& name) const {
   return nullptr;
 }
 
-Tensor ParameterStore::view(const Tensor& flat, const Parameter& parameter) const {
-  for (size_t i = 0; i < parameters_.size(); ++i)
-    if (parameters_[i].get() == &parameter) return flat.view(offsets_[i], parameter.shape);
+Tensor ParameterStore::view(const Tensor& flat, const Parameter& parameter) const { return flat.view(offset(parameter), parameter.shape); }
+
+int64_t ParameterStore::offset(const Parameter& parameter) const {
+  for (size_t i = 0; i < offsets_.size(); ++i)
+    if (parameters_[i].get() == &parameter) return offsets_[i];
   throw std::logic_error("parameter " + parameter.name + " is not in this store");
 }
 

@@ -43,7 +43,7 @@ std::unique_ptr<Mixer> make_mixer(const std::string& prefix, Construction& const
 }
 
 Parameter& linear_parameter(Construction& c, const std::string& name, int64_t out, int64_t in, bool token) {
-  return c.store.add(name, {out, in}, token ? ParameterUse::token_product : ParameterUse::product,
+  return c.store.add(name, {out, in}, token ? ParameterUse::token_product : ParameterUse::product, ParameterRole::matrix,
                      c.initializer.truncated_normal(out * in, 1 / std::sqrt(static_cast<double>(in))));
 }
 

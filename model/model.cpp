@@ -25,13 +25,15 @@ Model::Model(const ModelConfig& config, Device device, uint64_t seed, bool train
   Initializer initializer(seed);
   const int64_t D = config_.hidden_size, V = config_.vocab_size;
   const double embedding_std = 1 / std::sqrt(static_cast<double>(D));
-  embed_tokens_ = &parameters_.add(full("embed_tokens.embedding_weight"), {V, D}, ParameterUse::table, initializer.truncated_normal(V * D, embedding_std));
-  lm_head_ = &parameters_.add(full("lm_head.weight"), {V, D}, ParameterUse::product, initializer.truncated_normal(V * D, embedding_std));
-  q_weight_ = &parameters_.add(full("q_head.weight"), {2, D}, ParameterUse::master, std::vector<float>(2 * D, 0.0f));
-  q_bias_ = &parameters_.add(full("q_head.bias"), {2}, ParameterUse::master, {-5.0f, -5.0f});
+  embed_tokens_ = &parameters_.add(full("embed_tokens.embedding_weight"), {V, D}, ParameterUse::table, ParameterRole::embedding,
+                                   initializer.truncated_normal(V * D, embedding_std));
+  lm_head_ = &parameters_.add(full("lm_head.weight"), {V, D}, ParameterUse::product, ParameterRole::head, initializer.truncated_normal(V * D, embedding_std));
+  q_weight_ = &parameters_.add(full("q_head.weight"), {2, D}, ParameterUse::master, ParameterRole::q_head, std::vector<float>(2 * D, 0.0f));
+  q_bias_ = &parameters_.add(full("q_head.bias"), {2}, ParameterUse::master, ParameterRole::q_head, {-5.0f, -5.0f});
   if (config_.pos_encodings == PositionEncoding::learned) {
     const int64_t N = config_.positions();
-    embed_pos_ = &parameters_.add(full("embed_pos.embedding_weight"), {N, D}, ParameterUse::table, initializer.truncated_normal(N * D, embedding_std));
+    embed_pos_ = &parameters_.add(full("embed_pos.embedding_weight"), {N, D}, ParameterUse::table, ParameterRole::position,
+                                  initializer.truncated_normal(N * D, embedding_std));
   }
   Construction construction{config_, parameters_, initializer};
   recursion_ = make_recursion(prefix, construction);
