@@ -194,27 +194,32 @@ TRM_KERNEL(act_loss,
 TRM_KERNEL(sum_of_squares, void(const Tensor& x, Tensor& out), Dtypes::float32);
 // Advances counters i64 [Counter::count] and fills control f32 [Control::count] for this step, from the gradients'
 // squared norms (puzzle_square null where there is no table). A gradient that is not finite: step and skipped advance,
-// `apply` becomes 0, Adam's t stays (as it does where frozen). lr at step counters[step] + 1: lr·step/warmup below
-// warmup, then lr·(min_ratio + (1 - min_ratio)·½(1 + cos(π·progress))), progress ≤ 1.
+// `apply` becomes 0, Adam's t stays (as it does where frozen). clip = min(1, grad_clip_norm / (norm + 1e-6)); the bias
+// corrections are of Adam's t, which counts the steps that were applied.
 TRM_KERNEL(plan_update,
            void(const UpdatePlan& plan, const Tensor& square, const Tensor* puzzle_square, Tensor& counters,
                 Tensor& control),
            Dtypes::float32);
-// torch.optim.AdamW; Adam-atan2 (Everett et al., arXiv 2407.05872). g is scaled by control[clip]. Nothing happens where
-// control[apply] is 0. ema (null: none) follows with control-independent rate; narrow (null: none) bfloat16 copy of the
-// new parameters.
+// The rules below do nothing where control[apply] is 0. rates f32 [Rate::count]: of their group in this step.
+// torch.optim.AdamW; Adam-atan2 (Everett et al., arXiv 2407.05872). g is scaled by control[clip]. ema (null: none)
+// follows with rates[ema]; narrow (null: none) bfloat16 copy of the new parameters.
 TRM_KERNEL(adamw,
-           void(const Tensor& g, const Tensor& control, const AdamSettings& adam, Tensor& p, Tensor& m, Tensor& v,
-                Tensor* ema, Tensor* narrow),
+           void(const Tensor& g, const Tensor& control, const Tensor& rates, const AdamSettings& adam, Tensor& p,
+                Tensor& m, Tensor& v, Tensor* ema, Tensor* narrow),
            Dtypes::float32);
 TRM_KERNEL(adam_atan2,
-           void(const Tensor& g, const Tensor& control, const AdamSettings& adam, Tensor& p, Tensor& m, Tensor& v,
-                Tensor* ema, Tensor* narrow),
+           void(const Tensor& g, const Tensor& control, const Tensor& rates, const AdamSettings& adam, Tensor& p,
+                Tensor& m, Tensor& v, Tensor* ema, Tensor* narrow),
+           Dtypes::float32);
+// ema ← rates[ema]·ema + (1 - rates[ema])·p; narrow: bfloat16 copy of p; null: not wanted. f32 [n]
+TRM_KERNEL(ema_update,
+           void(const Tensor& p, const Tensor& control, const Tensor& rates, Tensor* ema, Tensor* narrow),
            Dtypes::float32);
 // For each id that occurs in ids i32 [R]: w ← w(1 - lr·wd) - lr·sign(Σ rows with that id); table f32 [P, W], rows f32
-// [R, W]; lr = control[puzzle_lr]
+// [R, W]
 TRM_KERNEL(sign_sgd,
-           void(const Tensor& rows, const Tensor& ids, const Tensor& control, float weight_decay, Tensor& table),
+           void(const Tensor& rows, const Tensor& ids, const Tensor& control, const Tensor& rates, float weight_decay,
+                Tensor& table),
            Dtypes::float32);
 
 }  // namespace trm::kernels

@@ -28,21 +28,24 @@ struct Counter {
   enum : int { step, adam_t, skipped, random_step, count };
 };
 
-/// Slots of the control tensor (float32), made once per optimizer step.
+/// Slots of the control tensor (float32), made on the device once per optimizer step.
 struct Control {
-  enum : int { lr, puzzle_lr, clip, grad_norm, apply, bias1, bias2, count };  // bias1 = 1 - β1ᵗ
+  enum : int { clip, grad_norm, apply, bias1, bias2, count };  // bias1 = 1 - β1ᵗ
+};
+
+/// Slots of a group's rates (float32), which the host makes once per optimizer step.
+struct Rate {
+  enum : int { lr, ema, count };  // ema: the share of the moving average that is kept
 };
 
 struct UpdatePlan {
-  float lr = 0, puzzle_lr = 0, min_ratio = 1;
-  int64_t warmup_steps = 0, total_steps = 0;
   float grad_clip_norm = 0;  // 0: none
   float beta1 = 0.9f, beta2 = 0.95f;
   bool frozen = false;  // dense parameters are not trained
 };
 
 struct AdamSettings {
-  float beta1 = 0.9f, beta2 = 0.95f, weight_decay = 0.1f, eps = 1e-8f, ema_rate = 0;
+  float beta1 = 0.9f, beta2 = 0.95f, weight_decay = 0.1f, eps = 1e-8f;
 };
 
 }  // namespace trm

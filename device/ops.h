@@ -120,14 +120,17 @@ Tensor act_loss(const Tensor& q, const Tensor* target, const CrossEntropy& token
                 const Tensor& halted, float grad_scale, Tensor& metrics);
 
 // ---- optimizer
-enum class Optimizer : uint8_t { adamw, adam_atan2 };
 void sum_of_squares(const Tensor& x, Tensor& out);
+/// Advances counters and fills control.
 void plan_update(const UpdatePlan& plan, const Tensor& square, const Tensor* puzzle_square, Tensor& counters, Tensor& control);
 struct AdamState {
   Tensor p, m, v;      // f32 [n]
   Tensor ema, narrow;  // f32 [n], bfloat16 [n]; undefined: not kept
 };
-void adam_update(Optimizer optimizer, const Tensor& g, const Tensor& control, const AdamSettings& settings, AdamState& state);
-void sign_sgd(const Tensor& rows, const Tensor& ids, const Tensor& control, float weight_decay, Tensor& table);
+void adamw(const Tensor& g, const Tensor& control, const Tensor& rates, const AdamSettings& settings, AdamState& state);
+void adam_atan2(const Tensor& g, const Tensor& control, const Tensor& rates, const AdamSettings& settings, AdamState& state);
+/// The moving average and the bfloat16 copy of new parameters p f32 [n], for rules that do not write them themselves; undefined: not kept.
+void ema_update(const Tensor& p, const Tensor& control, const Tensor& rates, Tensor& ema, Tensor& narrow);
+void sign_sgd(const Tensor& rows, const Tensor& ids, const Tensor& control, const Tensor& rates, float weight_decay, Tensor& table);
 
 }  // namespace trm::ops

@@ -104,8 +104,8 @@ void Trainer::log_if_due() {
   seconds_ = 0;
 
   Metrics metrics = named_metrics("train", reading, model_->config().continue_loss());
-  metrics.emplace_back("train/lr", control[Control::lr]);
-  if (model_->puzzle_table()) metrics.emplace_back("train/puzzle_emb_lr", control[Control::puzzle_lr]);
+  for (const auto& [name, rate] : optimizer_->learning_rates())
+    if (name != "puzzle_emb_lr" || model_->puzzle_table()) metrics.emplace_back("train/" + name, rate);
   metrics.emplace_back("train/grad_norm", control[Control::grad_norm]);
   metrics.emplace_back("train/skipped", static_cast<double>(skipped_));
   metrics.emplace_back("train/epoch", static_cast<double>(loader_->cursor().epoch));

@@ -109,6 +109,7 @@ RunPosition restore_run(const checkpoint::Checkpoint& checkpoint, const std::str
   for (const auto& [name, tensor] : run) array_of(checkpoint, file, name);
   load_weights(checkpoint.arrays, file, model);
   for (const auto& [name, tensor] : run) copy_array(checkpoint.arrays.at(name), tensor, "'" + file + "': " + name);
+  optimizer.resume_at(step.counters()[Counter::step]);
   step.set_pending(pending, scalar_of<double>(checkpoint, file, "accumulation/micro_batches"));
   RunPosition position;
   position.evaluations = scalar_of<int64_t>(checkpoint, file, "run/evaluations");

@@ -1,6 +1,6 @@
 #pragma once
 // A run's state to and from a checkpoint (checkpoint/README.md). Array names: model/<parameter>, ema/<parameter>,
-// optimizer/{exp_avg,exp_avg_sq}/<parameter>, optimizer/counters, carry/<name>, rng/seed, loader/cursor,
+// optimizer/<what the rule keeps>/<parameter>, optimizer/counters, carry/<name>, rng/seed, loader/cursor,
 // run/evaluations, and in the middle of an accumulated step accumulation/….
 #include <cstdint>
 #include <filesystem>

@@ -1,6 +1,7 @@
 #include "runtime/memory.h"
 
 #include "device/backend.h"
+#include "optimizer/optimizers.h"
 #include "runtime/programs.h"
 
 namespace trm {
@@ -23,8 +24,9 @@ std::string keys_to_lower(const ModelConfig& config, size_t need) {
 }  // namespace
 
 size_t least_training_bytes(const ModelConfig& config, const OptimizerSettings& optimizer) {
-  const bool frozen = optimizer.plan.frozen;
-  const size_t floats = 2 + (frozen ? 0 : 2) + (optimizer.ema && !frozen ? 1 : 0);  // weight, gradient; m, v; average
+  const bool frozen = optimizer.frozen;
+  const size_t floats = 2 + (frozen ? 0 : static_cast<size_t>(find_optimizer(optimizer.name).least_state)) +
+                        (optimizer.ema && !frozen ? 1 : 0);  // weight, gradient; moments; average
   const size_t each = floats * sizeof(float) + (config.forward_dtype == DType::bfloat16 ? sizeof(bfloat16) : 0);
   return static_cast<size_t>(parameter_count(config)) * each + table_bytes(config);
 }

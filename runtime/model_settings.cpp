@@ -75,20 +75,21 @@ ModelConfig model_config(const Settings& settings, const DataMetadata& data) {
 
 OptimizerSettings optimizer_settings(const Settings& settings, int64_t total_steps) {
   OptimizerSettings o;
-  o.kind = settings.optimizer == "adam_atan2" ? ops::Optimizer::adam_atan2 : ops::Optimizer::adamw;
-  o.adam.beta1 = o.plan.beta1 = static_cast<float>(settings.beta1);
-  o.adam.beta2 = o.plan.beta2 = static_cast<float>(settings.beta2);
-  o.adam.weight_decay = static_cast<float>(settings.weight_decay);
-  o.adam.ema_rate = static_cast<float>(settings.ema_rate);
-  o.plan.lr = static_cast<float>(settings.lr);
-  o.plan.puzzle_lr = static_cast<float>(settings.puzzle_emb_lr);
-  o.plan.min_ratio = static_cast<float>(settings.lr_min_ratio);
-  o.plan.warmup_steps = settings.lr_warmup_steps;
-  o.plan.total_steps = total_steps;
-  o.plan.grad_clip_norm = static_cast<float>(settings.grad_clip_norm.value_or(0));
-  o.plan.frozen = settings.freeze_weights;
+  o.name = settings.optimizer;
+  o.schedule.decay = parse_decay(settings.lr_schedule);
+  o.schedule.warmup_steps = settings.lr_warmup_steps;
+  o.schedule.total_steps = total_steps;
+  o.schedule.min_ratio = static_cast<float>(settings.lr_min_ratio);
+  o.lr = static_cast<float>(settings.lr);
+  o.weight_decay = static_cast<float>(settings.weight_decay);
+  o.beta1 = static_cast<float>(settings.beta1);
+  o.beta2 = static_cast<float>(settings.beta2);
+  o.puzzle_lr = static_cast<float>(settings.puzzle_emb_lr);
   o.puzzle_weight_decay = static_cast<float>(settings.puzzle_emb_weight_decay);
+  o.grad_clip_norm = static_cast<float>(settings.grad_clip_norm.value_or(0));
+  o.frozen = settings.freeze_weights;
   o.ema = settings.ema && !settings.freeze_weights;
+  o.ema_rate = static_cast<float>(settings.ema_rate);
   return o;
 }
 

@@ -28,11 +28,12 @@ TrainingStep::TrainingStep(Model& model, OptimizerState& optimizer, const Option
 }
 
 TrainingStep::~TrainingStep() {
-  for (const auto& finished : uploads_) try {
-      if (finished) finished();
-    } catch (const DeviceError&) {
-      // The device is lost, and reads the batch no more: the error that said so is under way.
-    }
+  for (const auto& uploads : uploads_)
+    for (const auto& finished : uploads) try {
+        finished();
+      } catch (const DeviceError&) {
+        // The device is lost, and reads the batch no more: the error that said so is under way.
+      }
 }
 
 void TrainingStep::execute(Recorded& recorded, const std::function<void()>& work) {
@@ -64,11 +65,13 @@ void TrainingStep::micro_step(int place) {
 
 bool TrainingStep::run(const int32_t* inputs, const int32_t* labels, const int32_t* puzzle_identifiers) {
   DeviceBatch& staged = staged_[parity_];
-  const auto first = backend_.upload(staged.inputs, inputs);
-  const auto second = backend_.upload(staged.labels, labels);
-  const auto third = backend_.upload(staged.puzzle_identifiers, puzzle_identifiers);
-  if (uploads_[1 - parity_]) uploads_[1 - parity_]();
-  uploads_[parity_] = [first, second, third] { first(), second(), third(); };
+  auto& uploads = uploads_[parity_];
+  uploads.clear();
+  uploads.push_back(backend_.upload(staged.inputs, inputs));
+  uploads.push_back(backend_.upload(staged.labels, labels));
+  uploads.push_back(backend_.upload(staged.puzzle_identifiers, puzzle_identifiers));
+  if (pending_ + 1 == options_.accumulation) uploads.push_back(optimizer_.begin_step());
+  for (const auto& finished : uploads_[1 - parity_]) finished();
   parity_ = 1 - parity_;
   incoming_.inputs.copy_from(staged.inputs);
   incoming_.labels.copy_from(staged.labels);

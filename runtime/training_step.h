@@ -65,7 +65,7 @@ class TrainingStep {
   std::shared_ptr<Arena> arena_;
   Carry carry_;
   DeviceBatch staged_[2], incoming_;
-  std::function<void()> uploads_[2];
+  std::vector<std::function<void()>> uploads_[2];  // each waits for one
   int parity_ = 0, pending_ = 0;
   Tensor metrics_;                // f32 [Metric::count]
   PuzzleGradients puzzle_;        // [accumulation · B, ndim], [accumulation · B]

@@ -69,7 +69,8 @@ struct Settings {
 
   double lr = 1e-4;
   double lr_min_ratio = 1.0;
-  int lr_warmup_steps = 2000;  // optimizer steps
+  int lr_warmup_steps = 2000;          // optimizer steps
+  std::string lr_schedule = "cosine";  // cosine | linear | constant, after the warm-up
   double beta1 = 0.9;
   double beta2 = 0.95;
   double weight_decay = 0.1;

@@ -331,14 +331,15 @@ void decoding(int64_t D, int heads, int64_t I, int64_t S, int64_t V) {
 
 void optimizer(int64_t n) {
   const Tensor g = random_tensor({n}, DType::float32, 40),
-               control = Tensor::from(std::vector<float>{1e-4f, 0, 1, 1, 1, 0.5f, 0.5f}, {Control::count}, cuda);
+               control = Tensor::from(std::vector<float>{1, 1, 1, 0.5f, 0.5f}, {Control::count}, cuda),
+               rates = Tensor::from(std::vector<float>{1e-4f, 0}, {Rate::count}, cuda);
   ops::AdamState state{random_tensor({n}, DType::float32, 41), Tensor::zeros({n}, DType::float32, cuda),
                        Tensor::zeros({n}, DType::float32, cuda), Tensor::zeros({n}, DType::float32, cuda),
                        Tensor::empty({n}, DType::bfloat16, cuda)};
   Tensor square = Tensor::empty({1}, DType::float32, cuda);
   const auto count = static_cast<double>(n);
-  rung("adamw", 0, 38 * count, [&] { ops::adam_update(ops::Optimizer::adamw, g, control, {}, state); });
-  rung("adam-atan2", 0, 38 * count, [&] { ops::adam_update(ops::Optimizer::adam_atan2, g, control, {}, state); });
+  rung("adamw", 0, 38 * count, [&] { ops::adamw(g, control, rates, {}, state); });
+  rung("adam-atan2", 0, 38 * count, [&] { ops::adam_atan2(g, control, rates, {}, state); });
   rung("sum of squares", 0, 4 * count, [&] { ops::sum_of_squares(g, square); });
 }
 

@@ -6,7 +6,9 @@ namespace {
 
 constexpr int64_t parameters = 12'600'000;  // chat's dense parameters
 
-void add_adam(std::vector<Case>& all, ops::Optimizer optimizer, const char* name) {
+using Adam = void(const Tensor&, const Tensor&, const Tensor&, const AdamSettings&, ops::AdamState&);
+
+void add_adam(std::vector<Case>& all, Adam* adam, const char* name) {
   all.push_back(
       {name, to_string(Shape{parameters}) + " with average and bfloat16 copy", 0, [=](DType, Device device) -> Run {
          Maker make{DType::float32, device};
@@ -15,21 +17,27 @@ void add_adam(std::vector<Case>& all, ops::Optimizer optimizer, const char* name
                               make.random({parameters}), Tensor::zeros({parameters}, DType::bfloat16, device)};
          Tensor counters = Tensor::zeros({Counter::count}, DType::int64, device),
                 control = make.zeros({Control::count});
-         UpdatePlan plan;
-         plan.lr = 1e-4f;
-         plan.total_steps = 1000;
-         ops::plan_update(plan, square, nullptr, counters, control);
-         AdamSettings settings;
-         settings.ema_rate = 0.999f;
-         return [=]() mutable { ops::adam_update(optimizer, g, control, settings, state); };
+         ops::plan_update({}, square, nullptr, counters, control);
+         const Tensor rates = Tensor::from(std::vector<float>{1e-4f, 0.999f}, {Rate::count}, device);
+         return [=]() mutable { adam(g, control, rates, {}, state); };
        }});
 }
 
 }  // namespace
 
 void add_update_cases(std::vector<Case>& all) {
-  add_adam(all, ops::Optimizer::adamw, "adamw");
-  add_adam(all, ops::Optimizer::adam_atan2, "adam_atan2");
+  add_adam(all, ops::adamw, "adamw");
+  add_adam(all, ops::adam_atan2, "adam_atan2");
+  all.push_back(
+      {"ema_update", to_string(Shape{parameters}) + " with bfloat16 copy", 0, [](DType, Device device) -> Run {
+         Maker make{DType::float32, device};
+         const Tensor control = Tensor::from(std::vector<float>(Control::count, 1.0f), {Control::count}, device),
+                      rates = Tensor::from(std::vector<float>{1e-4f, 0.999f}, {Rate::count}, device);
+         return [=, p = make.random({parameters}), ema = make.random({parameters}),
+                 narrow = Tensor::zeros({parameters}, DType::bfloat16, device)]() mutable {
+           ops::ema_update(p, control, rates, ema, narrow);
+         };
+       }});
   const std::string dense = to_string(Shape{parameters});
   all.push_back({"sum_of_squares", dense, 2.0 * parameters, [](DType, Device device) -> Run {
                    Maker make{DType::float32, device};

@@ -28,8 +28,8 @@ void run(const std::string& name, const Options& options) {
   preset.config.forward_dtype = precision_rule(device, parse_dtype(options.dtype)).dtype;
   Model model(preset.config, device, 1, true);
   OptimizerSettings settings;
-  settings.plan.lr = 1e-4f;
-  settings.plan.puzzle_lr = 1e-4f;
+  settings.lr = 1e-4f;
+  settings.puzzle_lr = 1e-4f;
   OptimizerState optimizer(model.parameters(), settings);
   const bool compile = compile_rule(device).on && !options.op_report;
   TrainingStep step(model, optimizer, {preset.batch, 1, 1, compile});

@@ -1,9 +1,8 @@
-// One item. No float64: 1 - βᵗ is -expm1(t log β), 1 + cos(πx) is 2 cos²(πx/2), which keep their accuracy near 0.
+// One item. No float64: 1 - βᵗ is -expm1(t log β), which keeps its accuracy near 0.
 // Definitions: the slots of device/op_types.h.
 kernel void plan_update(TENSOR(const float, square), TENSOR(const float, puzzle_square), TENSOR(long, counters),
-                        TENSOR(float, control), const float lr, const float puzzle_lr, const float min_ratio,
-                        const long warmup_steps, const long total_steps, const float grad_clip_norm,
-                        const float log_beta1, const float log_beta2, const int frozen) {
+                        TENSOR(float, control), const float grad_clip_norm, const float log_beta1,
+                        const float log_beta2, const int frozen) {
   OPEN(const float, square);
   OPEN(const float, puzzle_square);
   OPEN(long, counters);
@@ -11,20 +10,10 @@ kernel void plan_update(TENSOR(const float, square), TENSOR(const float, puzzle_
   if (get_global_id(0) != 0) return;
   const float dense = square[0], puzzle = puzzle_square ? puzzle_square[0] : 0;
   const bool apply = isfinite(dense) && isfinite(puzzle);
-  const long step = ++counters[STEP];
+  ++counters[STEP];
   if (!apply) ++counters[SKIPPED];
   if (apply && !frozen) ++counters[ADAM_T];
-  float rate;
-  if (step < warmup_steps) {
-    rate = (float)step / (float)warmup_steps;
-  } else {
-    const float progress = fmin((float)(step - warmup_steps) / (float)max(total_steps - warmup_steps, 1L), 1.0f),
-                half_wave = cospi(0.5f * progress);
-    rate = min_ratio + (1 - min_ratio) * half_wave * half_wave;
-  }
   const float norm = sqrt(dense), t = (float)max(counters[ADAM_T], 1L);
-  control[LR] = lr * rate;
-  control[PUZZLE_LR] = puzzle_lr * rate;
   control[CLIP] = grad_clip_norm > 0 ? fmin(1.0f, grad_clip_norm / (norm + 1e-6f)) : 1;
   control[GRAD_NORM] = norm;
   control[APPLY] = apply;

@@ -13,9 +13,8 @@ const std::string& slots() {
       return std::string(" -D") + slot + "=" + std::to_string(value);
     };
     return define("STEP", Counter::step) + define("ADAM_T", Counter::adam_t) + define("SKIPPED", Counter::skipped) +
-           define("LR", Control::lr) + define("PUZZLE_LR", Control::puzzle_lr) + define("CLIP", Control::clip) +
-           define("GRAD_NORM", Control::grad_norm) + define("APPLY", Control::apply) + define("BIAS1", Control::bias1) +
-           define("BIAS2", Control::bias2);
+           define("CLIP", Control::clip) + define("GRAD_NORM", Control::grad_norm) + define("APPLY", Control::apply) +
+           define("BIAS1", Control::bias1) + define("BIAS2", Control::bias2);
   }();
   return text;
 }
@@ -26,9 +25,8 @@ void plan_update(const UpdatePlan& plan, const Tensor& square, const Tensor* puz
                  Tensor& control) {
   Context& context = context_of(square);
   const Kernel& kernel = context.programs->kernel(plan_update_cl, "plan_update", slots());
-  launch(context, "plan_update", kernel, {}, square, puzzle_square, counters, control, plan.lr, plan.puzzle_lr,
-         plan.min_ratio, plan.warmup_steps, plan.total_steps, plan.grad_clip_norm, log_of(plan.beta1),
-         log_of(plan.beta2), int32_t{plan.frozen});
+  launch(context, "plan_update", kernel, {}, square, puzzle_square, counters, control, plan.grad_clip_norm,
+         log_of(plan.beta1), log_of(plan.beta2), int32_t{plan.frozen});
 }
 
 }  // namespace

@@ -14,20 +14,21 @@ kernel void link_rows(TENSOR(const int, ids), TENSOR(int, next), TENSOR(int, lat
   }
 }
 
-// A group is a row of the batch; the head of a list works for all rows of it. control: by the slots of
-// device/op_types.h.
+// A group is a row of the batch; the head of a list works for all rows of it. control and rates: by the
+// slots of device/op_types.h.
 kernel void sign_sgd(TENSOR(const float, rows), TENSOR(const int, ids), TENSOR(const int, next),
-                     TENSOR(const int, later), TENSOR(const float, control), const float weight_decay,
-                     TENSOR(float, table), const long R, const long W, const long P) {
+                     TENSOR(const int, later), TENSOR(const float, control), TENSOR(const float, rates),
+                     const float weight_decay, TENSOR(float, table), const long R, const long W, const long P) {
   OPEN(const float, rows);
   OPEN(const int, ids);
   OPEN(const int, next);
   OPEN(const int, later);
   OPEN(const float, control);
+  OPEN(const float, rates);
   OPEN(float, table);
   const long head = get_group_id(0), id = ids[head];
   if (control[APPLY] == 0 || later[head] || id < 0 || id >= P) return;
-  const float lr = control[PUZZLE_LR], decay = 1 - lr * weight_decay;
+  const float lr = rates[LR], decay = 1 - lr * weight_decay;
   for (long w = get_local_id(0); w < W; w += get_local_size(0)) {
     float sum = 0;
     for (long r = head; r < R; r = next[r]) sum += rows[r * W + w];

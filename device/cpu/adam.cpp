@@ -10,18 +10,19 @@ namespace {
 
 constexpr int64_t elements_at_once = 1 << 14;
 
-void update(AdamLoops::Update* loop, const Tensor& g, const Tensor& control, const AdamSettings& adam, Tensor& p,
-            Tensor& m, Tensor& v, Tensor* ema, Tensor* narrow) {
+void update(AdamLoops::Update* loop, const Tensor& g, const Tensor& control, const Tensor& rates,
+            const AdamSettings& adam, Tensor& p, Tensor& m, Tensor& v, Tensor* ema, Tensor* narrow) {
   const float* plan = control.data<float>();
+  const float lr = rates.data<float>()[Rate::lr];
   if (plan[Control::apply] == 0) return;
   const AdamStep step{plan[Control::clip],
-                      1 - plan[Control::lr] * adam.weight_decay,
-                      plan[Control::lr] / plan[Control::bias1],
+                      1 - lr * adam.weight_decay,
+                      lr / plan[Control::bias1],
                       std::sqrt(plan[Control::bias2]),
                       adam.beta1,
                       adam.beta2,
                       adam.eps,
-                      adam.ema_rate};
+                      rates.data<float>()[Rate::ema]};
   const int64_t n = g.elements();
 #pragma omp parallel for if (n > elements_at_once)
   for (int64_t first = 0; first < n; first += elements_at_once)
@@ -30,14 +31,14 @@ void update(AdamLoops::Update* loop, const Tensor& g, const Tensor& control, con
          narrow ? reinterpret_cast<uint16_t*>(narrow->data<bfloat16>()) + first : nullptr);
 }
 
-void adamw(const Tensor& g, const Tensor& control, const AdamSettings& adam, Tensor& p, Tensor& m, Tensor& v,
-           Tensor* ema, Tensor* narrow) {
-  update(adam_loops().adamw, g, control, adam, p, m, v, ema, narrow);
+void adamw(const Tensor& g, const Tensor& control, const Tensor& rates, const AdamSettings& adam, Tensor& p, Tensor& m,
+           Tensor& v, Tensor* ema, Tensor* narrow) {
+  update(adam_loops().adamw, g, control, rates, adam, p, m, v, ema, narrow);
 }
 
-void adam_atan2(const Tensor& g, const Tensor& control, const AdamSettings& adam, Tensor& p, Tensor& m, Tensor& v,
-                Tensor* ema, Tensor* narrow) {
-  update(adam_loops().adam_atan2, g, control, adam, p, m, v, ema, narrow);
+void adam_atan2(const Tensor& g, const Tensor& control, const Tensor& rates, const AdamSettings& adam, Tensor& p,
+                Tensor& m, Tensor& v, Tensor* ema, Tensor* narrow) {
+  update(adam_loops().adam_atan2, g, control, rates, adam, p, m, v, ema, narrow);
 }
 
 }  // namespace

@@ -6,27 +6,17 @@
 namespace trm::cpu {
 namespace {
 
-/// Factor of the learning rates at a step, counted from 1: linear warm-up, then half a cosine down to min_ratio.
-double schedule(const UpdatePlan& plan, int64_t step) {
-  if (step < plan.warmup_steps) return static_cast<double>(step) / static_cast<double>(plan.warmup_steps);
-  const double length = static_cast<double>(std::max<int64_t>(plan.total_steps - plan.warmup_steps, 1));
-  const double progress = std::min(static_cast<double>(step - plan.warmup_steps) / length, 1.0);
-  return plan.min_ratio + (1 - plan.min_ratio) * 0.5 * (1 + std::cos(3.14159265358979323846 * progress));
-}
-
 void plan_update(const UpdatePlan& plan, const Tensor& square, const Tensor* puzzle_square, Tensor& counters,
                  Tensor& control) {
   int64_t* counter = counters.data<int64_t>();
   float* to = control.data<float>();
   const float dense = *square.data<float>(), puzzle = puzzle_square ? *puzzle_square->data<float>() : 0;
   const bool apply = std::isfinite(dense) && std::isfinite(puzzle);
-  const int64_t step = ++counter[Counter::step];
+  ++counter[Counter::step];
   if (!apply) ++counter[Counter::skipped];
   if (apply && !plan.frozen) ++counter[Counter::adam_t];
-  const double norm = std::sqrt(static_cast<double>(dense)), rate = schedule(plan, step);
+  const double norm = std::sqrt(static_cast<double>(dense));
   const double t = static_cast<double>(std::max<int64_t>(counter[Counter::adam_t], 1));
-  to[Control::lr] = static_cast<float>(plan.lr * rate);
-  to[Control::puzzle_lr] = static_cast<float>(plan.puzzle_lr * rate);
   to[Control::clip] =
       plan.grad_clip_norm > 0 ? static_cast<float>(std::min(1.0, plan.grad_clip_norm / (norm + 1e-6))) : 1.0f;
   to[Control::grad_norm] = static_cast<float>(norm);

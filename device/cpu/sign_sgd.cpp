@@ -8,9 +8,10 @@
 namespace trm::cpu {
 namespace {
 
-void sign_sgd(const Tensor& rows, const Tensor& ids, const Tensor& control, float weight_decay, Tensor& table) {
+void sign_sgd(const Tensor& rows, const Tensor& ids, const Tensor& control, const Tensor& rates, float weight_decay,
+              Tensor& table) {
   const int64_t R = ids.elements(), P = table.size(0), W = table.size(1);
-  const float lr = control.data<float>()[Control::puzzle_lr], decay = 1 - lr * weight_decay;
+  const float lr = rates.data<float>()[Rate::lr], decay = 1 - lr * weight_decay;
   const int32_t* id = ids.data<int32_t>();
   for (int64_t r = 0; r < R; ++r)
     if (id[r] < 0 || id[r] >= P)

@@ -1,4 +1,4 @@
-// sum_of_squares, plan_update, adamw, adam_atan2. The step's numbers stay on the device.
+// sum_of_squares, plan_update, adamw, adam_atan2, ema_update. The step's numbers stay on the device.
 #include "device/cuda/device_math.cuh"
 #include "device/kernels.h"
 
@@ -45,25 +45,15 @@ __global__ void sum_parts_kernel(const double* parts, int count, float* out) {
   if (threadIdx.x == 0) *out = static_cast<float>(sum);
 }
 
-/// Factor of the learning rates at a step, counted from 1: linear warm-up, then half a cosine down to min_ratio.
-__device__ double schedule(const UpdatePlan& plan, int64_t step) {
-  if (step < plan.warmup_steps) return static_cast<double>(step) / static_cast<double>(plan.warmup_steps);
-  const auto length = static_cast<double>(max(plan.total_steps - plan.warmup_steps, int64_t{1}));
-  const double progress = fmin(static_cast<double>(step - plan.warmup_steps) / length, 1.0);
-  return plan.min_ratio + (1 - plan.min_ratio) * 0.5 * (1 + cos(3.14159265358979323846 * progress));
-}
-
 __global__ void plan_kernel(UpdatePlan plan, const float* square, const float* puzzle_square, int64_t* counters,
                             float* control) {
   const float dense = *square, puzzle = puzzle_square ? *puzzle_square : 0.0f;
   const bool apply = isfinite(dense) && isfinite(puzzle);
-  const int64_t step = ++counters[Counter::step];
+  ++counters[Counter::step];
   if (!apply) ++counters[Counter::skipped];
   if (apply && !plan.frozen) ++counters[Counter::adam_t];
-  const double norm = sqrt(static_cast<double>(dense)), rate = schedule(plan, step);
+  const double norm = sqrt(static_cast<double>(dense));
   const auto t = static_cast<double>(max(counters[Counter::adam_t], int64_t{1}));
-  control[Control::lr] = static_cast<float>(plan.lr * rate);
-  control[Control::puzzle_lr] = static_cast<float>(plan.puzzle_lr * rate);
   control[Control::clip] =
       plan.grad_clip_norm > 0 ? static_cast<float>(fmin(1.0, plan.grad_clip_norm / (norm + 1e-6))) : 1.0f;
   control[Control::grad_norm] = static_cast<float>(norm);
@@ -73,7 +63,7 @@ __global__ void plan_kernel(UpdatePlan plan, const float* square, const float* p
 }
 
 struct AdamBuffers {
-  const float *g, *control;
+  const float *g, *control, *rates;
   float *p, *m, *v, *ema;
   __nv_bfloat16* narrow;
   int64_t n;
@@ -83,8 +73,8 @@ struct AdamBuffers {
 template <bool atan2_step, int N>
 __global__ void adam_kernel(AdamBuffers b, AdamSettings adam) {
   if (b.control[Control::apply] == 0) return;
-  const float clip = b.control[Control::clip], lr = b.control[Control::lr], decay = 1 - lr * adam.weight_decay;
-  const float rate = lr / b.control[Control::bias1], root = sqrtf(b.control[Control::bias2]);
+  const float clip = b.control[Control::clip], lr = b.rates[Rate::lr], decay = 1 - lr * adam.weight_decay;
+  const float rate = lr / b.control[Control::bias1], root = sqrtf(b.control[Control::bias2]), kept = b.rates[Rate::ema];
   const int64_t packs = b.n / N;
   for (int64_t i = int64_t{blockIdx.x} * threads + threadIdx.x; i < packs; i += int64_t{gridDim.x} * threads) {
     const auto g = reinterpret_cast<const Pack<float, N>*>(b.g)[i];
@@ -101,7 +91,7 @@ __global__ void adam_kernel(AdamBuffers b, AdamSettings adam) {
       const float scaled = sqrtf(v.v[j]) / root;
       const float step = atan2_step ? rate * atan2f(m.v[j], scaled) : rate * m.v[j] / (scaled + adam.eps);
       p.v[j] = p.v[j] * decay - step;
-      ema.v[j] = adam.ema_rate * ema.v[j] + (1 - adam.ema_rate) * p.v[j];
+      ema.v[j] = kept * ema.v[j] + (1 - kept) * p.v[j];
       narrow.v[j] = __float2bfloat16_rn(p.v[j]);
     }
     reinterpret_cast<Pack<float, N>*>(b.p)[i] = p;
@@ -109,6 +99,16 @@ __global__ void adam_kernel(AdamBuffers b, AdamSettings adam) {
     reinterpret_cast<Pack<float, N>*>(b.v)[i] = v;
     if (b.ema) reinterpret_cast<Pack<float, N>*>(b.ema)[i] = ema;
     if (b.narrow) reinterpret_cast<Pack<__nv_bfloat16, N>*>(b.narrow)[i] = narrow;
+  }
+}
+
+__global__ void ema_kernel(const float* p, const float* control, const float* rates, float* ema, __nv_bfloat16* narrow,
+                           int64_t n) {
+  if (control[Control::apply] == 0) return;
+  const float kept = rates[Rate::ema];
+  for (int64_t i = int64_t{blockIdx.x} * threads + threadIdx.x; i < n; i += int64_t{gridDim.x} * threads) {
+    if (ema) ema[i] = kept * ema[i] + (1 - kept) * p[i];
+    if (narrow) narrow[i] = __float2bfloat16_rn(p[i]);
   }
 }
 
@@ -133,12 +133,13 @@ void plan_update(const UpdatePlan& plan, const Tensor& square, const Tensor* puz
 }
 
 template <bool atan2_step>
-void adam(const char* op, const Tensor& g, const Tensor& control, const AdamSettings& settings, Tensor& p, Tensor& m,
-          Tensor& v, Tensor* ema, Tensor* narrow) {
+void adam(const char* op, const Tensor& g, const Tensor& control, const Tensor& rates, const AdamSettings& settings,
+          Tensor& p, Tensor& m, Tensor& v, Tensor* ema, Tensor* narrow) {
   if (g.elements() == 0) return;
   Context& context = context_of(g);
   const AdamBuffers b{elements<float>(g),
                       elements<float>(control),
+                      elements<float>(rates),
                       elements<float>(p),
                       elements<float>(m),
                       elements<float>(v),
@@ -153,13 +154,23 @@ void adam(const char* op, const Tensor& g, const Tensor& control, const AdamSett
   launched(op);
 }
 
-void adamw(const Tensor& g, const Tensor& control, const AdamSettings& settings, Tensor& p, Tensor& m, Tensor& v,
-           Tensor* ema, Tensor* narrow) {
-  adam<false>("adamw", g, control, settings, p, m, v, ema, narrow);
+void adamw(const Tensor& g, const Tensor& control, const Tensor& rates, const AdamSettings& settings, Tensor& p,
+           Tensor& m, Tensor& v, Tensor* ema, Tensor* narrow) {
+  adam<false>("adamw", g, control, rates, settings, p, m, v, ema, narrow);
 }
-void adam_atan2(const Tensor& g, const Tensor& control, const AdamSettings& settings, Tensor& p, Tensor& m, Tensor& v,
-                Tensor* ema, Tensor* narrow) {
-  adam<true>("adam_atan2", g, control, settings, p, m, v, ema, narrow);
+void adam_atan2(const Tensor& g, const Tensor& control, const Tensor& rates, const AdamSettings& settings, Tensor& p,
+                Tensor& m, Tensor& v, Tensor* ema, Tensor* narrow) {
+  adam<true>("adam_atan2", g, control, rates, settings, p, m, v, ema, narrow);
+}
+
+void ema_update(const Tensor& p, const Tensor& control, const Tensor& rates, Tensor* ema, Tensor* narrow) {
+  const int64_t n = p.elements();
+  if (n == 0) return;
+  Context& context = context_of(p);
+  ema_kernel<<<blocks_for(n, threads, 32 * context.multiprocessors), threads, 0, context.stream>>>(
+      elements<float>(p), elements<float>(control), elements<float>(rates), ema ? elements<float>(*ema) : nullptr,
+      narrow ? elements<__nv_bfloat16>(*narrow) : nullptr, n);
+  launched("ema_update");
 }
 
 }  // namespace
@@ -169,6 +180,7 @@ const Registration registration([] {
   kernels::plan_update.set(DeviceKind::cuda, plan_update);
   kernels::adamw.set(DeviceKind::cuda, adamw);
   kernels::adam_atan2.set(DeviceKind::cuda, adam_atan2);
+  kernels::ema_update.set(DeviceKind::cuda, ema_update);
 });
 
 }  // namespace trm::cuda

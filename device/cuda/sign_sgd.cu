@@ -8,8 +8,8 @@ namespace {
 constexpr dim3 column_block(32, 16);  // columns, slices of the rows
 
 /// Grid (columns, rows). A row that is not the first of its id has nothing to do.
-__global__ void sign_sgd_kernel(const float* rows, const int32_t* ids, const float* control, float weight_decay,
-                                float* table, int64_t R, int64_t W, int64_t P) {
+__global__ void sign_sgd_kernel(const float* rows, const int32_t* ids, const float* control, const float* rates,
+                                float weight_decay, float* table, int64_t R, int64_t W, int64_t P) {
   __shared__ float shared[16][32];
   const int64_t r = grid_row();
   if (r >= R) return;
@@ -28,17 +28,18 @@ __global__ void sign_sgd_kernel(const float* rows, const int32_t* ids, const flo
   if (threadIdx.y != 0 || w >= W) return;
   float all = 0;
   for (int i = 0; i < 16; ++i) all += shared[i][threadIdx.x];
-  const float lr = control[Control::puzzle_lr], sign = static_cast<float>((all > 0) - (all < 0));
+  const float lr = rates[Rate::lr], sign = static_cast<float>((all > 0) - (all < 0));
   table[id * W + w] = table[id * W + w] * (1 - lr * weight_decay) - lr * sign;
 }
 
-void sign_sgd(const Tensor& rows, const Tensor& ids, const Tensor& control, float weight_decay, Tensor& table) {
+void sign_sgd(const Tensor& rows, const Tensor& ids, const Tensor& control, const Tensor& rates, float weight_decay,
+              Tensor& table) {
   const int64_t R = ids.elements(), W = table.size(1);
   if (R == 0 || table.elements() == 0) return;
   const dim3 blocks = grid_of(blocks_for(W, 32), R);
-  sign_sgd_kernel<<<blocks, column_block, 0, context_of(rows).stream>>>(elements<float>(rows), elements<int32_t>(ids),
-                                                                        elements<float>(control), weight_decay,
-                                                                        elements<float>(table), R, W, table.size(0));
+  sign_sgd_kernel<<<blocks, column_block, 0, context_of(rows).stream>>>(
+      elements<float>(rows), elements<int32_t>(ids), elements<float>(control), elements<float>(rates), weight_decay,
+      elements<float>(table), R, W, table.size(0));
   launched("sign_sgd");
 }
 

@@ -18,26 +18,51 @@ void plan_update(const UpdatePlan& plan, const Tensor& square, const Tensor* puz
   kernels::plan_update(plan, square, puzzle_square, counters, control);
 }
 
-void adam_update(Optimizer optimizer, const Tensor& g, const Tensor& control, const AdamSettings& settings, AdamState& state) {
-  const char* op = optimizer == Optimizer::adamw ? "adamw" : "adam_atan2";
+namespace {
+
+void check_plan(const char* op, const Tensor& control, const Tensor& rates) {
+  check::shape(op, "control", control, DType::float32, {Control::count});
+  check::shape(op, "rates", rates, DType::float32, {Rate::count});
+}
+
+template <class Kernel>
+void adam(const char* op, const Kernel& kernel, const Tensor& g, const Tensor& control, const Tensor& rates, const AdamSettings& settings, AdamState& state) {
   const Shape n{g.elements()};
+  check_plan(op, control, rates);
   check::shape(op, "g", g, DType::float32, n);
   check::shape(op, "p", state.p, DType::float32, n);
   check::shape(op, "m", state.m, DType::float32, n);
   check::shape(op, "v", state.v, DType::float32, n);
   if (state.ema) check::shape(op, "ema", state.ema, DType::float32, n);
   if (state.narrow) check::shape(op, "narrow", state.narrow, DType::bfloat16, n);
-  check::shape(op, "control", control, DType::float32, {Control::count});
-  const auto& kernel = optimizer == Optimizer::adamw ? kernels::adamw : kernels::adam_atan2;
-  kernel(g, control, settings, state.p, state.m, state.v, state.ema ? &state.ema : nullptr, state.narrow ? &state.narrow : nullptr);
+  kernel(g, control, rates, settings, state.p, state.m, state.v, state.ema ? &state.ema : nullptr, state.narrow ? &state.narrow : nullptr);
 }
 
-void sign_sgd(const Tensor& rows, const Tensor& ids, const Tensor& control, float weight_decay, Tensor& table) {
+}  // namespace
+
+void adamw(const Tensor& g, const Tensor& control, const Tensor& rates, const AdamSettings& settings, AdamState& state) {
+  adam("adamw", kernels::adamw, g, control, rates, settings, state);
+}
+
+void adam_atan2(const Tensor& g, const Tensor& control, const Tensor& rates, const AdamSettings& settings, AdamState& state) {
+  adam("adam_atan2", kernels::adam_atan2, g, control, rates, settings, state);
+}
+
+void ema_update(const Tensor& p, const Tensor& control, const Tensor& rates, Tensor& ema, Tensor& narrow) {
+  const Shape n{p.elements()};
+  check_plan("ema_update", control, rates);
+  check::shape("ema_update", "p", p, DType::float32, n);
+  if (ema) check::shape("ema_update", "ema", ema, DType::float32, n);
+  if (narrow) check::shape("ema_update", "narrow", narrow, DType::bfloat16, n);
+  if (ema || narrow) kernels::ema_update(p, control, rates, ema ? &ema : nullptr, narrow ? &narrow : nullptr);
+}
+
+void sign_sgd(const Tensor& rows, const Tensor& ids, const Tensor& control, const Tensor& rates, float weight_decay, Tensor& table) {
   check::shape("sign_sgd", "rows", rows, DType::float32, {ids.elements(), table.size(-1)});
   check::shape("sign_sgd", "ids", ids, DType::int32, {ids.elements()});
-  check::shape("sign_sgd", "control", control, DType::float32, {Control::count});
+  check_plan("sign_sgd", control, rates);
   check::shape("sign_sgd", "table", table, DType::float32, {table.size(0), rows.size(1)});
-  kernels::sign_sgd(rows, ids, control, weight_decay, table);
+  kernels::sign_sgd(rows, ids, control, rates, weight_decay, table);
 }
 
 }  // namespace trm::ops

@@ -33,9 +33,10 @@ TEST_F(AcceleratorFallback, OnlyOptionalOpsHaveNoKernel) {
 
 TEST_F(AcceleratorFallback, ADisabledOpRunsOnTheCpuAndIsCounted) {
   Tensor table = there({1, 1, 2, 2}, {2, 2});
-  const Tensor control = there({0, 0.5f, 1, 0, 1, 1, 1}, {Control::count});
+  const Tensor control = there({1, 0, 1, 1, 1}, {Control::count}), rates = there({0.5f, 0}, {Rate::count});
   const auto update = [&] {
-    ops::sign_sgd(there({1, -1}, {1, 2}), Tensor::from(std::vector<int32_t>{1}, {1}, accelerator), control, 0, table);
+    ops::sign_sgd(there({1, -1}, {1, 2}), Tensor::from(std::vector<int32_t>{1}, {1}, accelerator), control, rates, 0,
+                  table);
   };
   const auto& counts = kernels::sign_sgd.counts(DeviceKind::accelerator);
   const uint64_t calls = counts.calls, fallen = counts.fallback_calls;

@@ -54,13 +54,13 @@ struct Trained {
 Trained train(const ModelConfig& config, Device device) {
   Trained run{std::make_unique<Model>(config, device, 3, true), {}};
   OptimizerSettings settings;
-  settings.plan.lr = 1e-3f;
-  settings.plan.puzzle_lr = 1e-3f;
-  settings.plan.warmup_steps = 5;
-  settings.plan.total_steps = 100;
-  settings.plan.grad_clip_norm = 1;
+  settings.lr = 1e-3f;
+  settings.puzzle_lr = 1e-3f;
+  settings.schedule.warmup_steps = 5;
+  settings.schedule.total_steps = 100;
+  settings.grad_clip_norm = 1;
   settings.ema = true;
-  settings.adam.ema_rate = 0.9f;
+  settings.ema_rate = 0.9f;
   OptimizerState optimizer(run.model->parameters(), settings);
   TrainingStep step(*run.model, optimizer, {batch, 1, 11, false});
   for (int i = 0; i < steps; ++i) {

@@ -125,16 +125,20 @@ ModelConfig GoldenFile::config() const {
 
 int GoldenFile::batch_size() const { return nlohmann::json::parse(attribute("config"))["batch_size"]; }
 
-OptimizerSettings GoldenFile::optimizer(ops::Optimizer kind, bool clipped) const {
+OptimizerSettings GoldenFile::optimizer(const std::string& name, bool clipped) const {
   const auto j = nlohmann::json::parse(attribute("optimizer"));
   OptimizerSettings s;
-  s.kind = kind;
-  s.adam = {j["beta1"], j["beta2"], j["weight_decay"], j["eps"], j["ema_rate"]};
+  s.name = name;
+  s.beta1 = j["beta1"];
+  s.beta2 = j["beta2"];
+  s.weight_decay = j["weight_decay"];
+  s.eps = j["eps"];
+  s.ema_rate = j["ema_rate"];
   s.puzzle_weight_decay = j["puzzle_emb_weight_decay"];
   s.ema = true;
-  s.plan.lr = j["lr"];
-  s.plan.puzzle_lr = j["puzzle_emb_lr"];
-  if (clipped) s.plan.grad_clip_norm = j["grad_clip_norm"];
+  s.lr = j["lr"];
+  s.puzzle_lr = j["puzzle_emb_lr"];
+  if (clipped) s.grad_clip_norm = j["grad_clip_norm"];
   return s;
 }
 

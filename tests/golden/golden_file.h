@@ -32,7 +32,7 @@ class GoldenFile {
 
   ModelConfig config() const;
   int batch_size() const;
-  OptimizerSettings optimizer(ops::Optimizer kind, bool clipped) const;
+  OptimizerSettings optimizer(const std::string& name, bool clipped) const;
   /// The model with the file's initial state.
   std::unique_ptr<Model> model(Device device, DType dtype) const;
 

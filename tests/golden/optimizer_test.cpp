@@ -9,20 +9,21 @@ namespace {
 
 class GoldenOptimizer : public GoldenTest {
  protected:
-  void expect_updates(ops::Optimizer kind, const std::string& group, bool clipped);
+  void expect_updates(const std::string& optimizer, const std::string& group, bool clipped);
 };
 
-void GoldenOptimizer::expect_updates(ops::Optimizer kind, const std::string& group, bool clipped) {
+void GoldenOptimizer::expect_updates(const std::string& optimizer, const std::string& group, bool clipped) {
   TRM_REQUIRE_SHARED(golden_path(name()));
   const GoldenFile file(golden_file(name()));
   const auto model = file.model(device(), DType::float32);
   ParameterStore& store = model->parameters();
-  OptimizerSettings settings = file.optimizer(kind, clipped);
-  settings.plan.total_steps = 0;  // a constant rate
+  OptimizerSettings settings = file.optimizer(optimizer, clipped);
+  settings.schedule.decay = Decay::constant;
   OptimizerState state(store, settings);
   std::vector<float> norms;
   for (const auto& step : file.children("optimizer/gradients")) {
     for (const auto& p : store.all()) p->gradient.copy_from_host(file.floats("optimizer/gradients/" + step + "/" + p->name).data());
+    state.begin_step()();
     state.update(store, nullptr, nullptr);
     norms.push_back(state.control().to_vector<float>()[Control::grad_norm]);
   }
@@ -39,48 +40,42 @@ void GoldenOptimizer::expect_updates(ops::Optimizer kind, const std::string& gro
   }
 }
 
-TEST_P(GoldenOptimizer, AdamW) { expect_updates(ops::Optimizer::adamw, "optimizer/adamw", false); }
-TEST_P(GoldenOptimizer, AdamAtan2) { expect_updates(ops::Optimizer::adam_atan2, "optimizer/adam_atan2", false); }
-TEST_P(GoldenOptimizer, Clipped) { expect_updates(ops::Optimizer::adamw, "optimizer/adamw_clipped", true); }
+TEST_P(GoldenOptimizer, AdamW) { expect_updates("adamw", "optimizer/adamw", false); }
+TEST_P(GoldenOptimizer, AdamAtan2) { expect_updates("adam_atan2", "optimizer/adam_atan2", false); }
+TEST_P(GoldenOptimizer, Clipped) { expect_updates("adamw", "optimizer/adamw_clipped", true); }
 
 TEST_P(GoldenOptimizer, SignSgd) {
   TRM_REQUIRE_SHARED(golden_path(name()));
   const GoldenFile file(golden_file(name()));
   if (!file.has("optimizer/sign_sgd")) GTEST_SKIP() << "no puzzle embeddings in this file";
-  const OptimizerSettings settings = file.optimizer(ops::Optimizer::adamw, false);
-  std::vector<float> control(Control::count, 0.0f);
-  control[Control::puzzle_lr] = settings.plan.puzzle_lr;
-  control[Control::apply] = 1;
-  const Tensor control_tensor = Tensor::from(control, {Control::count}, device());
+  const OptimizerSettings settings = file.optimizer("adamw", false);
+  const Tensor control = Tensor::from(std::vector<float>(Control::count, 1.0f), {Control::count}, device()),
+               rates = Tensor::from(std::vector<float>{settings.puzzle_lr, 0}, {Rate::count}, device());
   Tensor table = file.float_tensor("initial_state/model.inner.puzzle_emb.weights", device());
   for (const auto& step : file.children("optimizer/sign_sgd")) {
     if (step == "weights") continue;
     ops::sign_sgd(file.float_tensor("optimizer/sign_sgd/" + step + "/row_gradients", device()),
-                  file.int_tensor("optimizer/sign_sgd/" + step + "/puzzle_identifiers", device()), control_tensor, settings.puzzle_weight_decay, table);
+                  file.int_tensor("optimizer/sign_sgd/" + step + "/puzzle_identifiers", device()), control, rates, settings.puzzle_weight_decay, table);
   }
   EXPECT_LT(relative_error(table, file.doubles("optimizer/sign_sgd/weights")), optimizer_tolerance);
 }
 
-TEST_P(GoldenOptimizer, Schedule) {
-  TRM_REQUIRE_SHARED(golden_path(name()));
-  const GoldenFile file(golden_file(name()));
-  const auto schedule = nlohmann::json::parse(file.attribute("optimizer"))["schedule"];
-  UpdatePlan plan;
-  plan.lr = schedule["lr"];
-  plan.min_ratio = schedule["lr_min_ratio"];
-  plan.warmup_steps = schedule["lr_warmup_steps"];
-  plan.total_steps = schedule["total_steps"];
-  const Tensor square = Tensor::from(std::vector<float>{1.0f}, {1}, device());
-  Tensor counters = Tensor::zeros({Counter::count}, DType::int64, device()), control = Tensor::zeros({Control::count}, DType::float32, device());
-  std::vector<float> rates;
-  for (int64_t step = 0; step < plan.total_steps; ++step) {
-    ops::plan_update(plan, square, nullptr, counters, control);
-    rates.push_back(control.to_vector<float>()[Control::lr]);
-  }
-  EXPECT_LT(relative_error(rates, file.doubles("optimizer/schedule")), optimizer_tolerance);
-}
-
 TRM_GOLDEN_SUITE(GoldenOptimizer, "trm_attention", "trm_chat");
+
+TEST(GoldenSchedule, CosineWithWarmUp) {
+  for (const char* model : {"trm_attention", "trm_chat"}) {
+    TRM_REQUIRE_SHARED(golden_path(model));
+    const GoldenFile file(golden_file(model));
+    const auto given = nlohmann::json::parse(file.attribute("optimizer"))["schedule"];
+    const Schedule schedule{Decay::cosine, given["lr_warmup_steps"], given["total_steps"], given["lr_min_ratio"]};
+    const double lr = given["lr"];
+    const std::vector<double> expected = file.doubles("optimizer/schedule");
+    ASSERT_EQ(expected.size(), static_cast<size_t>(schedule.total_steps));
+    ASSERT_GT(expected.size(), 0u);
+    for (size_t i = 0; i < expected.size(); ++i)
+      EXPECT_NEAR(lr * schedule.factor(static_cast<int64_t>(i) + 1), expected[i], 1e-6 * lr) << model << ", step " << i + 1;
+  }
+}
 
 }  // namespace
 }  // namespace trm::testing

@@ -64,8 +64,8 @@ TEST_P(ManyRows, OfPuzzlesAreReadAndTrained) {
          control = Tensor::zeros({Control::count}, DType::float32, device());
   const Tensor which = Tensor::from(ids, {many}, device());
   EXPECT_EQ(ops::gather_rows(trained, which).to_vector<float>(), gathered);
-  ops::plan_update({.puzzle_lr = 0.01f, .total_steps = 10}, floats({1}, {1}), nullptr, counters, control);
-  ops::sign_sgd(floats(rows, {many, W}), which, control, 0, trained);
+  ops::plan_update({}, floats({1}, {1}), nullptr, counters, control);
+  ops::sign_sgd(floats(rows, {many, W}), which, control, floats({0.01f, 0}, {Rate::count}), 0, trained);
   for (int64_t i = 0; i < P * W; ++i) expected[i] -= 0.01 * ((sums[i] > 0) - (sums[i] < 0));
   EXPECT_LT(relative_error(trained, expected), 1e-6);
 }

@@ -110,6 +110,7 @@ TEST(ModelSettings, CarriesEveryKeyOver) {
   s.optimizer = "adam_atan2";
   s.lr = 0.25;
   s.lr_min_ratio = 0.5;
+  s.lr_schedule = "linear";
   s.grad_clip_norm = 2;
   s.ema = true;
   const ModelConfig c = model_config(s, {8, 16, 3, 5});
@@ -119,11 +120,12 @@ TEST(ModelSettings, CarriesEveryKeyOver) {
   EXPECT_EQ(c.pos_encodings, PositionEncoding::learned);
   EXPECT_EQ(c.pad_id, 5);
   const OptimizerSettings o = optimizer_settings(s, 77);
-  EXPECT_EQ(o.kind, ops::Optimizer::adam_atan2);
-  EXPECT_EQ(o.plan.total_steps, 77);
-  EXPECT_EQ(o.plan.lr, 0.25f);
-  EXPECT_EQ(o.plan.min_ratio, 0.5f);
-  EXPECT_EQ(o.plan.grad_clip_norm, 2.0f);
+  EXPECT_EQ(o.name, "adam_atan2");
+  EXPECT_EQ(o.schedule.decay, Decay::linear);
+  EXPECT_EQ(o.schedule.total_steps, 77);
+  EXPECT_EQ(o.lr, 0.25f);
+  EXPECT_EQ(o.schedule.min_ratio, 0.5f);
+  EXPECT_EQ(o.grad_clip_norm, 2.0f);
   EXPECT_TRUE(o.ema);
 }
 

@@ -45,6 +45,7 @@ TEST_F(Errors, EveryMessageNamesKeyValueAndExpectation) {
       {"run_name=a\xff", {"run_name", "a text", "not UTF-8"}},
       {"data_paths=[\"a\\0b\"]", {"data_paths", "a\\0b", "a list of texts"}},
       {"optimizer=adam", {"optimizer", "'adam'", "adamw, adam_atan2", "the nearest is adamw"}},
+      {"lr_schedule=cos", {"lr_schedule", "'cos'", "cosine, linear, constant", "the nearest is cosine"}},
       {"arch.loss.loss_type=stablemax",
        {"'stablemax'", "softmax_cross_entropy", "the nearest is stablemax_cross_entropy"}},
       {"arch.pos_encodings=rop", {"'rop'", "rope, learned, none", "the nearest is rope"}},

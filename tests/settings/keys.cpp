@@ -33,6 +33,7 @@ TEST(Keys, AreThoseOfTheSpecification) {
                                         "lr",
                                         "lr_min_ratio",
                                         "lr_warmup_steps",
+                                        "lr_schedule",
                                         "beta1",
                                         "beta2",
                                         "weight_decay",
