@@ -35,6 +35,9 @@ TRM_KERNEL(pack_weight, void(const Tensor& first, const std::vector<Weight*>& we
            WithoutKernel::unneeded);  // first: a weight's value; see Backend::packed_bytes
 // y [M, O] = x [M, K] Wᵀ
 TRM_KERNEL(linear, void(const Tensor& x, const Weight& w, Tensor& y));
+// The same, with each row's bits as they are for that row alone (decoding several texts at once). Optional: composed of
+// one-row products.
+TRM_KERNEL(linear_apart, void(const Tensor& x, const Weight& w, Tensor& y), WithoutKernel::composed);
 // dx [M, K] = dy [M, O] W, added to what dx holds if accumulate
 TRM_KERNEL(linear_backward_input, void(const Tensor& dy, const Weight& w, Tensor& dx, bool accumulate));
 // dw [O, K] f32 += dyᵀ x
@@ -91,10 +94,10 @@ TRM_KERNEL(channel_mixer,
            WithoutKernel::composed);
 
 // ---- attention. qkv [B, N, 3·heads·head_dim] as [heads q | heads k | heads v]
-// Rotates q and k in place by position (+ *offset where given, i32 [1]): x·cos + rotate_half(x)·sin in float32; cos,
+// Rotates q and k in place by position (+ offsets[b] where given, i32 [B]): x·cos + rotate_half(x)·sin in float32; cos,
 // sin [positions, head_dim/2] f32; inverse rotates back (the backward).
 TRM_KERNEL(rope,
-           void(Tensor& qkv, const Tensor& cos, const Tensor& sin, const Tensor* offset, int heads, bool inverse));
+           void(Tensor& qkv, const Tensor& cos, const Tensor& sin, const Tensor* offsets, int heads, bool inverse));
 // qkv [B, N, 3·heads·head_dim] = rope(x Wᵀ) without offset, x [B, N, K]. Optional: ops::linear_rope composes it where a
 // device has no kernel.
 TRM_KERNEL(linear_rope,
@@ -110,18 +113,20 @@ TRM_KERNEL(attention_rope_backward,
            void(const Tensor& dout, const Tensor& qkv, const Tensor& out, const Tensor& lse, const Tensor& cos,
                 const Tensor& sin, int heads, bool causal, Tensor& dqkv),
            WithoutKernel::composed);
-// Incremental causal attention of T new positions, batch 1: appends k, v of qkv [T, 3·heads·head_dim] to the caches [S,
-// heads·head_dim] at *position (i32 [1]) and attends each new q to all earlier and its own: out [T, heads·head_dim]
-TRM_KERNEL(attention_cached,
-           void(const Tensor& qkv, const Tensor& position, int heads, Tensor& k_cache, Tensor& v_cache, Tensor& out));
+// Incremental causal attention of T new positions a row: row b appends k, v of qkv [B, T, 3·heads·head_dim] to slot
+// slots[b] of the caches [slots, S, heads·head_dim] from positions[b] on (both i32 [B]; no slot twice) and attends each
+// new q to all earlier and its own: out [B, T, heads·head_dim]. A slot that is not there, as -1: the row is inactive,
+// nothing is appended and its out is 0. A row's bits are those that it has alone.
+TRM_KERNEL(attention_cached, void(const Tensor& qkv, const Tensor& slots, const Tensor& positions, int heads,
+                                  Tensor& k_cache, Tensor& v_cache, Tensor& out));
 
-// All blocks of a level at one new position, batch 1: h = the sum of `inputs` [1, D] (rounded once), then for each
-// block h = rms_norm(h + W_o attention_cached(rope(W_qkv h))), h = rms_norm(h + W_down (silu(g) ∘ u)), [g; u] =
-// W_gate_up h; y [1, D]. cos, sin null: no rotation. Optional: where a device has no kernel of its own,
-// ops::cached_level composes it.
+// All blocks of a level at one new position a row: h = the sum of `inputs` [B, 1, D] (rounded once), then for each block
+// h = rms_norm(h + W_o attention_cached(rope(W_qkv h))), h = rms_norm(h + W_down (silu(g) ∘ u)), [g; u] = W_gate_up h;
+// y [B, 1, D]. cos, sin null: no rotation. slots, positions and bits as in attention_cached; y of an inactive row has no
+// meaning. Optional: where a device has no kernel of its own, ops::cached_level composes it.
 TRM_KERNEL(cached_level,
            void(const std::vector<Tensor>& inputs, const std::vector<CachedBlock>& blocks, const Tensor* cos,
-                const Tensor* sin, const Tensor& position, int heads, float eps, Tensor& y),
+                const Tensor* sin, const Tensor& slots, const Tensor& positions, int heads, float eps, Tensor& y),
            WithoutKernel::composed);
 
 // ---- embedding

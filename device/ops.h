@@ -30,6 +30,8 @@ void repack(Weight& weight);
 void repack(const std::vector<Weight*>& weights);
 /// [..., K] → [..., O]
 Tensor linear(const Tensor& x, const Weight& w);
+/// The same, each row's bits as they are for that row alone.
+Tensor linear_apart(const Tensor& x, const Weight& w);
 Tensor linear_backward_input(const Tensor& dy, const Weight& w);
 /// dx += dy W
 void linear_backward_input_into(const Tensor& dy, const Weight& w, Tensor& dx);
@@ -67,8 +69,8 @@ struct RopeTables {
 };
 /// Angles position · theta^(-2i/head_dim); head_dim must be even.
 RopeTables make_rope_tables(int64_t positions, int head_dim, double theta, Device device);
-/// Rotates q and k of qkv [B, N, 3·heads·head_dim] in place; `offset` i32 [1] is added to the positions if not null.
-void rope(Tensor& qkv, const RopeTables& tables, int heads, const Tensor* offset = nullptr, bool inverse = false);
+/// Rotates q and k of qkv [B, N, 3·heads·head_dim] in place; `offsets` i32 [B] are added to the rows' positions if not null.
+void rope(Tensor& qkv, const RopeTables& tables, int heads, const Tensor* offsets = nullptr, bool inverse = false);
 /// rope(linear(x, w)): x [B, N, K] → qkv [B, N, 3·heads·head_dim]; one kernel where the device has it.
 Tensor linear_rope(const Tensor& x, const Weight& w, const RopeTables& tables, int heads);
 /// [B, N, 3·heads·head_dim] → [B, N, heads·head_dim]; `lse` f32 [B, heads, N] if not null.
@@ -76,12 +78,15 @@ Tensor attention(const Tensor& qkv, int heads, bool causal, Tensor* lse);
 /// With `rope`: the gradient before the rotation, that is dq and dk rotated back.
 Tensor attention_backward(const Tensor& dout, const Tensor& qkv, const Tensor& out, const Tensor& lse, int heads, bool causal,
                           const RopeTables* rope = nullptr);
-/// [T, 3·heads·head_dim] at *position → [T, heads·head_dim]; appends to the caches [S, heads·head_dim]. The caller sees to position + T ≤ S.
-Tensor attention_cached(const Tensor& qkv, const Tensor& position, int heads, Tensor& k_cache, Tensor& v_cache);
+/// [B, T, 3·heads·head_dim] → [B, T, heads·head_dim]: row b is T new positions of the text in slots[b] of the caches [slots, S, heads·head_dim], from positions[b]
+/// on; appends to the caches. The caller sees to positions + T ≤ S and that no slot occurs twice; a slot of -1 is a row without meaning.
+Tensor attention_cached(const Tensor& qkv, const Tensor& slots, const Tensor& positions, int heads, Tensor& k_cache, Tensor& v_cache);
 
-/// All blocks of a level on T new positions at *position, batch 1: h = the sum of one to three `inputs` [1, T, D], then attention over the caches, SwiGLU and
-/// their norms, block by block; appends to the caches. One kernel where the device has it, else composed of the ops above. The caller sees to position + T ≤ S.
-Tensor cached_level(const std::vector<Tensor>& inputs, const std::vector<CachedBlock>& blocks, const RopeTables* rope, const Tensor& position, int heads, float eps);
+/// All blocks of a level on T new positions a row: h = the sum of one to three `inputs` [B, T, D], then attention over the caches, SwiGLU and their norms, block
+/// by block; appends to the caches. slots and positions as above. Each row's bits are those it has alone. One kernel where the device has it, else composed of
+/// the ops above, row after row.
+Tensor cached_level(const std::vector<Tensor>& inputs, const std::vector<CachedBlock>& blocks, const RopeTables* rope, const Tensor& slots, const Tensor& positions,
+                    int heads, float eps);
 
 // ---- embedding
 Tensor input_embedding(const Tensor& tokens, const Tensor& table, const Tensor* puzzle_rows, const Tensor* positions, int64_t prefix, float scale);

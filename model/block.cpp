@@ -43,8 +43,18 @@ Tensor Level::advance(const std::vector<Tensor>& inputs, const Pass& pass) const
     if (Tensor y = mixer().step_level(inputs, steps, pass)) return y;
   if (inputs.size() == 2) h = ops::add(h, inputs[1]);
   if (inputs.size() == 3) h = ops::add(h, inputs[1], inputs[2]);
-  for (size_t i = 0; i < blocks_.size(); ++i) h = blocks_[i].advance(h, *steps[i].state, pass);
-  return h;
+  const auto one_row = [&](Tensor row, const Pass& own) {
+    for (size_t i = 0; i < blocks_.size(); ++i) row = blocks_[i].advance(row, *steps[i].state, own);
+    return row;
+  };
+  if (h.size(0) == 1) return one_row(h, pass);
+  // Products choose their order of summation by the number of rows.
+  const Tensor y = Tensor::empty(h.shape(), h.dtype(), h.device());
+  for (int64_t b = 0; b < h.size(0); ++b) {
+    const Tensor slot = pass.slots->view(b, {1}), position = pass.positions->view(b, {1});
+    y.rows(b, 1).copy_from(one_row(h.rows(b, 1), {pass.states, &slot, &position}));
+  }
+  return y;
 }
 
 }  // namespace trm

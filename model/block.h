@@ -28,7 +28,7 @@ class Block {
 class Level {
  public:
   Level(int layers, const std::string& prefix, Construction& construction);
-  /// One to three inputs [B, N, D], or [slots, T, D] of new positions.
+  /// One to three inputs [B, N, D], or [B, T, D] of new positions; of those a row's bits do not depend on the others.
   Variable forward(const std::vector<Variable>& inputs, const Pass& pass) const;
   int layers() const { return static_cast<int>(blocks_.size()); }
   const Mixer& mixer() const { return blocks_.at(0).mixer(); }

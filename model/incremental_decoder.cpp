@@ -17,6 +17,7 @@ class IncrementalDecoder final : public Decoder {
     next_ = Tensor::zeros({2}, DType::int32, model.device());
     token_ = next_.view(0, {1, 1});
     position_ = next_.view(1, {1});
+    slot_ = Tensor::zeros({1}, DType::int32, model.device());
     single_ = model.fresh_latents(1, 1);
     logits_ = Tensor::zeros({c.vocab_size}, DType::float32, model.device());
     host_next_ = backend_.allocate_host(next_.bytes());
@@ -89,7 +90,7 @@ class IncrementalDecoder final : public Decoder {
     const Variable x(embed(tokens, with_prefix));
     const int64_t count = x.value().size(1);
     states_.rewind();
-    const Pass pass{&states_, &position_};
+    const Pass pass{&states_, &slot_, &position_};
     std::vector<Variable> latents;
     for (const Tensor& z : count == 1 ? single_ : model_.fresh_latents(1, count)) latents.emplace_back(z);
     for (int step = 0; step < model_.config().halt_max_steps; ++step) latents = model_.recursion().forward(std::move(latents), x, pass);
@@ -104,7 +105,7 @@ class IncrementalDecoder final : public Decoder {
   std::shared_ptr<Arena> arena_;
   bool compile_, warm_ = false;
   DepthStates states_;
-  Tensor next_, token_, position_, logits_;           // i32: the token and its position, views of next_
+  Tensor next_, token_, position_, slot_, logits_;    // i32: the token and its position, views of next_; the only slot, 0
   std::shared_ptr<void> host_next_, host_logits_;
   std::vector<Tensor> single_;  // fresh latents of one position, at a stable address
   std::unique_ptr<Graph> graph_;

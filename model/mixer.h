@@ -36,11 +36,12 @@ class DepthStates {
   size_t next_ = 0;
 };
 
-/// Where a pass takes place. Without states: over whole sequences [B, N, D]. With them: over T new positions of each
-/// slot [slots, T, D], the first of which is *position, without gradient.
+/// Where a pass takes place. Without states: over whole sequences [B, N, D]. With them: over T new positions a row,
+/// [B, T, D], without gradient: row b goes on with the sequence in slots[b], from positions[b] on. No slot occurs twice;
+/// -1 is a row without meaning.
 struct Pass {
   DepthStates* states = nullptr;
-  const Tensor* position = nullptr;  // i32 [slots]
+  const Tensor *slots = nullptr, *positions = nullptr;  // i32 [B]
 };
 
 /// What the layers of a model are made from, and what they share.
@@ -76,12 +77,12 @@ class Mixer {
   virtual DepthState empty_state(int64_t slots) const;
   /// Makes it that of no position again.
   virtual void reset(DepthState& state) const;
-  /// T > 1 new positions h [slots, T, D] (a prompt), advancing the state.
+  /// T new positions h [1, T, D] of one slot (a prompt), advancing its state.
   virtual Tensor prefill(const Tensor& h, DepthState& state, const Pass& pass) const;
-  /// One new position h [slots, 1, D].
+  /// One new position h [1, 1, D].
   virtual Tensor step(const Tensor& h, DepthState& state, const Pass& pass) const { return prefill(h, state, pass); }
-  /// A fast path of the mixer: all blocks of a level at one new position, from the one to three inputs [slots, 1, D]
-  /// that the level sums. Undefined where there is none.
+  /// A fast path of the mixer: all blocks of a level at one new position a row, from the one to three inputs [B, 1, D]
+  /// that the level sums, each row with the bits that it has alone. Undefined where there is none.
   virtual Tensor step_level(const std::vector<Tensor>& inputs, std::span<const BlockStep> blocks,
                             const Pass& pass) const;
 };

@@ -1,3 +1,5 @@
+#include <numeric>
+
 #include "benchmarks/ops/cases.h"
 #include "benchmarks/ops/maker.h"
 
@@ -31,17 +33,21 @@ void add_attention(std::vector<Case>& all, int64_t batch, int64_t n, int heads, 
                  }});
 }
 
-void add_cached(std::vector<Case>& all, int64_t position, int64_t count, int heads, int64_t head_dim) {
+void add_cached(std::vector<Case>& all, int64_t rows, int64_t position, int64_t count, int heads, int64_t head_dim) {
   const int64_t inner = heads * head_dim, window = 2048;
-  const std::string shape = std::to_string(count) + " at position " + std::to_string(position) + ", " +
-                            std::to_string(heads) + " heads of " + std::to_string(head_dim);
-  const double flops = 4.0 * static_cast<double>(inner * count * (position + (count + 1) / 2));
+  const std::string shape = (rows > 1 ? std::to_string(rows) + " rows of " : "") + std::to_string(count) +
+                            " at position " + std::to_string(position) + ", " + std::to_string(heads) + " heads of " +
+                            std::to_string(head_dim);
+  const double flops = 4.0 * static_cast<double>(rows * inner * count * (position + (count + 1) / 2));
   all.push_back({"attention_cached", shape, flops, [=](DType dtype, Device device) -> Run {
                    Maker make{dtype, device};
-                   const Tensor at = Tensor::from(std::vector<int32_t>{static_cast<int32_t>(position)}, {1}, device);
-                   return [x = make.random({count, 3 * inner}), k = make.random({window, inner}),
-                           v = make.random({window, inner}), at,
-                           heads]() mutable { ops::attention_cached(x, at, heads, k, v); };
+                   std::vector<int32_t> slots(static_cast<size_t>(rows));
+                   std::iota(slots.begin(), slots.end(), 0);
+                   const std::vector<int32_t> positions(slots.size(), static_cast<int32_t>(position));
+                   return [x = make.random({rows, count, 3 * inner}), k = make.random({rows, window, inner}),
+                           v = make.random({rows, window, inner}), slots = Tensor::from(slots, {rows}, device),
+                           at = Tensor::from(positions, {rows}, device),
+                           heads]() mutable { ops::attention_cached(x, slots, at, heads, k, v); };
                  }});
 }
 
@@ -53,7 +59,8 @@ void add_attention_cases(std::vector<Case>& all) {
   add_attention(all, 2, 916, 8, 64, false);  // maze
   add_attention(all, 4, 97, 12, 42, false);  // a head_dim that no vector divides
   for (const auto& [position, count] : {std::pair{10, 1}, {500, 1}, {2000, 1}, {0, 128}, {0, 1024}})
-    add_cached(all, position, count, 12, 32);
+    add_cached(all, 1, position, count, 12, 32);
+  add_cached(all, 8, 500, 1, 12, 32);
 }
 
 }  // namespace trm::bench

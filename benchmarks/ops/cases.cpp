@@ -20,6 +20,11 @@ void add_linear(std::vector<Case>& all, int64_t m, int64_t out, int64_t in, bool
                      ops::linear_residual_rms_norm(x, w, r, eps, nullptr);
                    };
                  }});
+  if (m > 1 && m <= 64)
+    all.push_back({"linear_apart", shape, flops, [=](DType dtype, Device device) -> Run {
+                     Maker make{dtype, device};
+                     return [x = make.random({m, in}), w = make.weight(out, in, false)] { ops::linear_apart(x, w); };
+                   }});
   if (!training) return;
   all.push_back({"linear_backward_input", shape, flops, [=](DType dtype, Device device) -> Run {
                    Maker make{dtype, device};

@@ -11,16 +11,21 @@ namespace {
 
 constexpr int64_t few = 8, most_part_elements = int64_t{16} << 20;
 
+/// Sums are made in the same order for each row, however many there are.
+void linear_apart(const Tensor& x, const Weight& w, Tensor& y) {
+  Context& context = context_of(x);
+  if (y.elements() == 0) return;
+  const Kernel& kernel = context.programs->kernel(few_rows_cl, "few_rows");
+  const RowGrid grid = over_rows(context, kernel, w.out(), w.in());
+  launch(context, "linear", kernel, grid.grid, x, w.value, y, static_cast<int32_t>(x.size(0)),
+         static_cast<int32_t>(w.out()), static_cast<int32_t>(w.in()), grid.scratch());
+}
+
 void linear(const Tensor& x, const Weight& w, Tensor& y) {
   Context& context = context_of(x);
   const int64_t rows = x.size(0);
+  if (rows <= few) return linear_apart(x, w, y);
   if (y.elements() == 0) return;
-  if (rows <= few) {
-    const Kernel& kernel = context.programs->kernel(few_rows_cl, "few_rows");
-    const RowGrid grid = over_rows(context, kernel, w.out(), w.in());
-    return launch(context, "linear", kernel, grid.grid, x, w.value, y, static_cast<int32_t>(rows),
-                  static_cast<int32_t>(w.out()), static_cast<int32_t>(w.in()), grid.scratch());
-  }
   multiply(context, "linear",
            {.m = rows,
             .n = w.out(),
@@ -98,6 +103,7 @@ void token_linear_backward_weight(const Tensor& dy, const Tensor& x, Tensor& dw)
 
 const Registration registration([] {
   set_float32(kernels::linear, linear);
+  set_float32(kernels::linear_apart, linear_apart);
   set_float32(kernels::linear_backward_input, linear_backward_input);
   set_float32(kernels::linear_backward_weight, linear_backward_weight);
   set_float32(kernels::token_linear, token_linear);

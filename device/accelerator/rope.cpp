@@ -5,12 +5,12 @@
 namespace trm::accelerator {
 namespace {
 
-void rope(Tensor& qkv, const Tensor& cos, const Tensor& sin, const Tensor* offset, int heads, bool inverse) {
+void rope(Tensor& qkv, const Tensor& cos, const Tensor& sin, const Tensor* offsets, int heads, bool inverse) {
   if (qkv.elements() == 0) return;
   Context& context = context_of(qkv);
   const Kernel& kernel = context.programs->kernel(rope_cl, "rope");
   const int64_t rows = qkv.size(0) * qkv.size(1), half = qkv.size(2) / (6 * heads);
-  launch(context, "rope", kernel, over_elements(context, kernel, rows * 2 * heads * half), qkv, cos, sin, offset, rows,
+  launch(context, "rope", kernel, over_elements(context, kernel, rows * 2 * heads * half), qkv, cos, sin, offsets, rows,
          qkv.size(1), cos.size(0), int64_t{heads}, half, inverse ? -1.0f : 1.0f);
 }
 

@@ -1,6 +1,7 @@
 #include <cmath>
 #include <cstring>
 #include <string>
+#include <vector>
 
 #include "device/cpu/attend.h"
 #include "device/cpu/attention_loops.h"
@@ -13,58 +14,88 @@ namespace {
 
 constexpr int64_t matrix_rows = 8;  // new positions from which products of matrices beat single queries
 
-void append(const Tensor& qkv, int64_t first, Tensor& k_cache, Tensor& v_cache) {
-  const int64_t inner = k_cache.size(1);
-  const size_t size = size_of(qkv.dtype()), bytes = static_cast<size_t>(inner) * size;
-  for (int64_t t = 0; t < qkv.size(0); ++t) {
-    std::memcpy(offset_by(k_cache.address(), (first + t) * inner, size),
-                offset_by(qkv.address(), (3 * t + 1) * inner, size), bytes);
-    std::memcpy(offset_by(v_cache.address(), (first + t) * inner, size),
-                offset_by(qkv.address(), (3 * t + 2) * inner, size), bytes);
-  }
-}
+/// One row of the batch: its new positions and its slot.
+struct Row {
+  const void* qkv;
+  void *keys, *values, *out;
+  int64_t first, T, inner, head_dim;
+  int heads;
+  DType dtype;
 
-void attention_cached(const Tensor& qkv, const Tensor& position, int heads, Tensor& k_cache, Tensor& v_cache,
-                      Tensor& out) {
-  const int64_t T = qkv.size(0), S = k_cache.size(0), inner = qkv.size(1) / 3, head_dim = inner / heads;
-  const int64_t first = *position.data<int32_t>();
-  const DType dtype = qkv.dtype();
-  const size_t size = size_of(dtype);
-  if (first < 0 || first + T > S)
-    throw DeviceError("attention_cached: positions " + std::to_string(first) + " to " + std::to_string(first + T) +
-                      " leave the window of " + std::to_string(S));
-  append(qkv, first, k_cache, v_cache);
-  if (T >= matrix_rows) {
+  int64_t work() const { return (first + T) * inner * T; }
+
+  void append() const {
+    const size_t size = size_of(dtype), bytes = static_cast<size_t>(inner) * size;
+    for (int64_t t = 0; t < T; ++t) {
+      std::memcpy(offset_by(keys, (first + t) * inner, size), offset_by(qkv, (3 * t + 1) * inner, size), bytes);
+      std::memcpy(offset_by(values, (first + t) * inner, size), offset_by(qkv, (3 * t + 2) * inner, size), bytes);
+    }
+  }
+
+  void attend_all() const {
+    const size_t size = size_of(dtype);
     const int64_t blocks = (T + attention_rows - 1) / attention_rows;
     parallel_chunks(heads * blocks, 1, [&](int64_t task, int64_t) {
       const int64_t block = blocks - 1 - task / heads, column = task % heads * head_dim, row = T * block / blocks,
                     rows = T * (block + 1) / blocks - row;
-      const Head head{offset_by(qkv.address(), row * 3 * inner + column, size),
-                      offset_by(k_cache.address(), column, size),
-                      offset_by(v_cache.address(), column, size),
+      const Head head{offset_by(qkv, row * 3 * inner + column, size),
+                      offset_by(keys, column, size),
+                      offset_by(values, column, size),
                       3 * inner,
                       inner,
                       head_dim,
                       dtype};
-      attend(head, rows, first + row + 1, true, offset_by(out.address(), row * inner + column, size), inner, nullptr);
+      attend(head, rows, first + row + 1, true, offset_by(out, row * inner + column, size), inner, nullptr);
     });
-    return;
   }
-  const float scale = 1 / std::sqrt(static_cast<float>(head_dim));
-  const auto run = [&](int64_t task, int64_t) {
+
+  /// Head task % heads of the new position task / heads.
+  void attend_one(int64_t task) const {
+    const size_t size = size_of(dtype);
     const int64_t t = task / heads, column = task % heads * head_dim, positions = first + t + 1;
     const auto scores =
         static_cast<float*>(workspace(Workspace::attention, static_cast<size_t>(positions + head_dim) * sizeof(float)));
-    attention_loops().query[dtype](offset_by(qkv.address(), t * 3 * inner + column, size),
-                                   offset_by(k_cache.address(), column, size),
-                                   offset_by(v_cache.address(), column, size), positions, inner, head_dim, scale,
-                                   scores, scores + positions, offset_by(out.address(), t * inner + column, size));
-  };
+    attention_loops().query[dtype](offset_by(qkv, t * 3 * inner + column, size), offset_by(keys, column, size),
+                                   offset_by(values, column, size), positions, inner, head_dim,
+                                   1 / std::sqrt(static_cast<float>(head_dim)), scores, scores + positions,
+                                   offset_by(out, t * inner + column, size));
+  }
+};
+
+void attention_cached(const Tensor& qkv, const Tensor& slots, const Tensor& positions, int heads, Tensor& k_cache,
+                      Tensor& v_cache, Tensor& out) {
+  const int64_t B = qkv.size(0), T = qkv.size(1), S = k_cache.size(1), inner = qkv.size(2) / 3;
+  const DType dtype = qkv.dtype();
+  const size_t size = size_of(dtype);
+  std::vector<Row> rows;
+  int64_t work = 0;
+  for (int64_t b = 0; b < B; ++b) {
+    const int64_t slot = slots.data<int32_t>()[b], first = positions.data<int32_t>()[b];
+    void* to = offset_by(out.address(), b * T * inner, size);
+    if (slot < 0 || slot >= k_cache.size(0)) {
+      std::memset(to, 0, static_cast<size_t>(T * inner) * size);
+      continue;
+    }
+    if (first < 0 || first + T > S)
+      throw DeviceError("attention_cached: positions " + std::to_string(first) + " to " + std::to_string(first + T) +
+                        " leave the window of " + std::to_string(S));
+    rows.push_back(
+        {offset_by(qkv.address(), b * T * 3 * inner, size), offset_by(k_cache.address(), slot * S * inner, size),
+         offset_by(v_cache.address(), slot * S * inner, size), to, first, T, inner, inner / heads, heads, dtype});
+    work += rows.back().work();
+  }
+  for (const Row& row : rows) row.append();
+  if (T >= matrix_rows) {
+    for (const Row& row : rows) row.attend_all();
+    return;
+  }
+  const int64_t each = T * heads, tasks = static_cast<int64_t>(rows.size()) * each;
+  const auto run = [&](int64_t task, int64_t) { rows[static_cast<size_t>(task / each)].attend_one(task % each); };
   constexpr int64_t parallel_from = 1 << 16;  // elements of the keys
-  if ((first + T) * inner * T < parallel_from)
-    for (int64_t task = 0; task < T * heads; ++task) run(task, 1);
+  if (work < parallel_from)
+    for (int64_t task = 0; task < tasks; ++task) run(task, 1);
   else
-    parallel_chunks(T * heads, 1, run);
+    parallel_chunks(tasks, 1, run);
 }
 
 }  // namespace

@@ -1,6 +1,7 @@
 #pragma once
 // Products of few rows, as decoding one token needs them: bound by reading the weight, which is read once in its plain
-// form by all threads; what follows the product is done in the same parallel region.
+// form by all threads; what follows the product is done in the same parallel region. A row's bits do not depend on the
+// others.
 #include "device/kernels.h"
 
 namespace trm::cpu {

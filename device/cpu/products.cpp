@@ -89,6 +89,7 @@ void token_linear_backward_weight(const Tensor& dy, const Tensor& x, Tensor& dw)
 
 const Registration registration([] {
   kernels::linear.set(DeviceKind::cpu, linear);
+  kernels::linear_apart.set(DeviceKind::cpu, few_rows_linear);
   kernels::linear_backward_input.set(DeviceKind::cpu, linear_backward_input);
   kernels::linear_backward_weight.set(DeviceKind::cpu, linear_backward_weight);
   kernels::token_linear.set(DeviceKind::cpu, token_linear);

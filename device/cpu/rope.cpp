@@ -10,19 +10,21 @@
 namespace trm::cpu {
 namespace {
 
-void rope(Tensor& qkv, const Tensor& cos, const Tensor& sin, const Tensor* offset, int heads, bool inverse) {
+void rope(Tensor& qkv, const Tensor& cos, const Tensor& sin, const Tensor* offsets, int heads, bool inverse) {
   const int64_t B = qkv.size(0), N = qkv.size(1), width = qkv.size(2), head_dim = width / (3 * heads),
                 half = head_dim / 2;
-  const int64_t first = offset ? *offset->data<int32_t>() : 0;
-  if (first < 0 || first + N > cos.size(0))
-    throw DeviceError("rope: positions " + std::to_string(first) + " to " + std::to_string(first + N) +
-                      " leave the tables of " + std::to_string(cos.size(0)) + " positions");
-  const float *cosines = cos.data<float>() + first * half, *sines = sin.data<float>() + first * half;
+  const int32_t* first = offsets ? offsets->data<int32_t>() : nullptr;
+  for (int64_t b = 0; first && b < B; ++b)
+    if (first[b] < 0 || first[b] + N > cos.size(0))
+      throw DeviceError("rope: positions " + std::to_string(first[b]) + " to " + std::to_string(first[b] + N) +
+                        " leave the tables of " + std::to_string(cos.size(0)) + " positions");
+  const float *cosines = cos.data<float>(), *sines = sin.data<float>();
 #pragma omp parallel for if (B * N * width > 1 << 14)
-  for (int64_t row = 0; row < B * N; ++row)
+  for (int64_t row = 0; row < B * N; ++row) {
+    const int64_t angle = ((first ? first[row / N] : 0) + row % N) * half;
     attention_loops().rotate[qkv.dtype()](offset_by(qkv.address(), row * width, size_of(qkv.dtype())), 2 * heads,
-                                          head_dim, cosines + row % N * half, sines + row % N * half,
-                                          inverse ? -1.0f : 1.0f);
+                                          head_dim, cosines + angle, sines + angle, inverse ? -1.0f : 1.0f);
+  }
 }
 
 // Rows are rotated while they are still in the cache of the thread that made them.

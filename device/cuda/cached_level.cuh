@@ -30,9 +30,9 @@ struct Params {
   Layer layer[most_layers];
   const void* input[most_inputs];
   void* y;
-  const int32_t* position;
+  const int32_t *slots, *positions;
   const float *cosines, *sines;
-  int layers, inputs, cluster, D, inner, I, heads, S, rope_positions;
+  int layers, inputs, cluster, D, inner, I, heads, S, slot_count, rope_positions;
   float eps, score_scale;
   uint32_t ring_bytes, exchanged[stages];
   Offsets at;
@@ -179,16 +179,30 @@ __device__ void stream_weights(const Params& p, const Slice& mine, int rank, con
   }
 }
 
+/// The text that a cluster decodes: its new position, and where its slot begins in the caches.
+struct Text {
+  int position, first_key;
+  bool active;
+};
+/// Of the cluster's row. One that is inactive looks at no cache.
+__device__ __forceinline__ Text text_of(const Params& p) {
+  const int slot = *reinterpret_cast<const volatile int32_t*>(p.slots + blockIdx.y),
+            position = *reinterpret_cast<const volatile int32_t*>(p.positions + blockIdx.y);
+  const bool active = slot >= 0 && slot < p.slot_count;
+  return {active ? min(max(position, 0), p.S) : 0, active ? slot * p.S : 0, active};
+}
+
 /// Earlier keys and values on their way to the L2 cache. The position may be that of the token before: a hint only.
 template <class T>
 __device__ void prefetch_caches(const Params& p, int rank) {
   if (threadIdx.x >= 2 * p.layers) return;
-  const int position = min(max(*reinterpret_cast<const volatile int32_t*>(p.position), 0), p.S);
+  const Text text = text_of(p);
+  const int position = text.position;
   const int each = (position + p.cluster - 1) / p.cluster, first = rank * each, rows = min(each, position - first);
   if (rows <= 0) return;
   const Layer& layer = p.layer[threadIdx.x / 2];
   const T* cache = static_cast<const T*>(threadIdx.x % 2 ? layer.values : layer.keys);
-  prefetch_bulk(cache + int64_t{first} * p.inner, static_cast<uint32_t>(rows * p.inner * sizeof(T)));
+  prefetch_bulk(cache + (int64_t{text.first_key} + first) * p.inner, static_cast<uint32_t>(rows * p.inner * sizeof(T)));
 }
 
 }  // namespace trm::cuda::decoding

@@ -32,17 +32,17 @@ struct Keys {
   __device__ __forceinline__ static int key(int first, int i) {
     return first + i * together + static_cast<int>(threadIdx.x) / lanes;
   }
-  /// Earlier keys (or values) from `first` on; zeros where there is none.
-  __device__ __forceinline__ static void load(uint4 (&to)[held_keys], const void* cache, int inner, int head, int first,
-                                              int position) {
+  /// Earlier keys (or values) from `first` on; zeros where there is none. first_key: where the slot begins.
+  __device__ __forceinline__ static void load(uint4 (&to)[held_keys], const void* cache, int first_key, int inner,
+                                              int head, int first, int position) {
     const int chunk = threadIdx.x % lanes;
 #pragma unroll
     for (int i = 0; i < held_keys; ++i) {
       const int j = key(first, i);
       to[i] = make_uint4(0, 0, 0, 0);
       if (j < position)
-        to[i] =
-            load_global16(static_cast<const T*>(cache) + int64_t{j} * inner + head * head_dim + chunk * pack_size<T>);
+        to[i] = load_global16(static_cast<const T*>(cache) + int64_t{first_key + j} * inner + head * head_dim +
+                              chunk * pack_size<T>);
     }
   }
 };
@@ -50,8 +50,8 @@ struct Keys {
 /// parts [warps, head_dim + 2]: each warp's weighted values, largest score and sum of weights. qkv: q, k, v of the new
 /// position, in shared memory.
 template <class T, int head_dim>
-__device__ __forceinline__ void attend(Keys<T, head_dim>& keys, const Layer& layer, int inner, int head, int position,
-                                       float scale, const T* qkv, float* parts) {
+__device__ __forceinline__ void attend(Keys<T, head_dim>& keys, const Layer& layer, int first_key, int inner, int head,
+                                       int position, float scale, const T* qkv, float* parts) {
   using K = Keys<T, head_dim>;
   constexpr int N = pack_size<T>;
   const int warp = threadIdx.x / warp_size, lane = threadIdx.x % warp_size, chunk = lane % K::lanes;
@@ -60,8 +60,8 @@ __device__ __forceinline__ void attend(Keys<T, head_dim>& keys, const Layer& lay
 #pragma unroll 1
   for (int first = 0; first <= position; first += held_keys * K::together) {
     if (first > 0) {
-      K::load(keys.k, layer.keys, inner, head, first, position);
-      K::load(keys.v, layer.values, inner, head, first, position);
+      K::load(keys.k, layer.keys, first_key, inner, head, first, position);
+      K::load(keys.v, layer.values, first_key, inner, head, first, position);
     }
     float score[held_keys], higher = top;
 #pragma unroll

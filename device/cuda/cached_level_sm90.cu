@@ -1,5 +1,6 @@
-// Decoding on Hopper: all blocks of a level at one new position, in one kernel on one cluster of thread blocks. Each
-// thread block makes a slice of every matrix-vector product. One thread streams the block's rows of all weights through
+// Decoding on Hopper: all blocks of a level at one new position a row, in one kernel; a row has a cluster of thread
+// blocks of its own (row y of the grid), so its bits depend on no other. Each thread block makes a slice of every
+// matrix-vector product. One thread streams the block's rows of all weights through
 // a ring in shared memory, as far ahead as there is room; vectors go to all blocks of the cluster as asynchronous
 // stores that count their bytes at the receiver's barrier, so that nobody waits for more than it needs.
 #include <map>
@@ -27,9 +28,10 @@ template <class T>
 __device__ void sum_inputs(const Params& p, T* h) {
 #pragma unroll 1
   for (int i = threadIdx.x; i < p.D; i += consumers) {
-    float sum = to_float(static_cast<const T*>(p.input[0])[i]);
+    const int64_t at = int64_t{blockIdx.y} * p.D + i;
+    float sum = to_float(static_cast<const T*>(p.input[0])[at]);
 #pragma unroll 1
-    for (int n = 1; n < p.inputs; ++n) sum += to_float(static_cast<const T*>(p.input[n])[i]);
+    for (int n = 1; n < p.inputs; ++n) sum += to_float(static_cast<const T*>(p.input[n])[at]);
     h[place<T>(i)] = from_float<T>(sum);
   }
 }
@@ -51,7 +53,7 @@ __device__ void rms_norm(const float* s, T* y, int D, float eps) {
 /// q, k, v of the block's heads from the products: rounded, rotated, k and v appended to the caches.
 template <class T>
 __device__ void finish_qkv(const Params& p, const Layer& layer, const Slice& mine, const float* partial,
-                           const float* cosines, T* qkv, int head_dim, int position) {
+                           const float* cosines, T* qkv, int head_dim, const Text& text) {
   const int half = head_dim / 2, rows = mine.heads * 3 * head_dim;
   const float* sines = cosines + half;
 #pragma unroll 1
@@ -72,10 +74,10 @@ __device__ void finish_qkv(const Params& p, const Layer& layer, const Slice& min
     }
     qkv[low] = x;
     qkv[high] = y;
-    if (which > 0 && position < p.S) {
+    if (which > 0 && text.active && text.position < p.S) {
       const int global_head = static_cast<int>(cluster_rank()) + head * p.cluster;
-      T* cache = static_cast<T*>(which == 1 ? layer.keys : layer.values) + int64_t{position} * p.inner +
-                 global_head * head_dim;
+      T* cache = static_cast<T*>(which == 1 ? layer.keys : layer.values) +
+                 int64_t{text.first_key + text.position} * p.inner + global_head * head_dim;
       cache[i] = x;
       cache[i + half] = y;
     }
@@ -114,7 +116,8 @@ __global__ __launch_bounds__(threads, 1) void cached_level_kernel(const __grid_c
     more_registers<consumer_registers>();
     prefetch_caches<T>(p, rank);
     wait_for_inputs();
-    const int position = min(max(*reinterpret_cast<const volatile int32_t*>(p.position), 0), p.S);
+    const Text text = text_of(p);
+    const int position = text.position;
     T *h = shared_at<T>(shared, at.h), *middle = shared_at<T>(shared, at.middle), *qkv = shared_at<T>(shared, at.qkv);
     float *partial[2] = {shared_at<float>(shared, at.partial[0]), shared_at<float>(shared, at.partial[1])},
           *sums[2] = {shared_at<float>(shared, at.sums[0]), shared_at<float>(shared, at.sums[1])},
@@ -172,24 +175,24 @@ __global__ __launch_bounds__(threads, 1) void cached_level_kernel(const __grid_c
     for (int l = 0; l < p.layers; ++l) {
       const Layer& layer = p.layer[l];
       Keys<T, head_dim> held;
-      held.load(held.k, layer.keys, p.inner, rank, 0, past);
+      held.load(held.k, layer.keys, text.first_key, p.inner, rank, 0, past);
       product(0, l, mine.heads * 3 * head_dim / 8, D_bytes, base + at.h, [&] {
         if (l > 0) norm(1, h, l - 1);
       });
-      held.load(held.v, layer.values, p.inner, rank, 0, past);
+      held.load(held.v, layer.values, text.first_key, p.inner, rank, 0, past);
       if (mine.heads > 0) {
-        finish_qkv(p, layer, mine, partial[0], cosines, qkv, head_dim, position);
+        finish_qkv(p, layer, mine, partial[0], cosines, qkv, head_dim, text);
         sync_consumers();
       }
 #pragma unroll 1
       for (int head = 0; head < mine.heads; ++head) {
         const int global_head = rank + head * p.cluster;
         if (head > 0) {
-          held.load(held.k, layer.keys, p.inner, global_head, 0, position);
-          held.load(held.v, layer.values, p.inner, global_head, 0, position);
+          held.load(held.k, layer.keys, text.first_key, p.inner, global_head, 0, position);
+          held.load(held.v, layer.values, text.first_key, p.inner, global_head, 0, position);
         }
-        attend<T, head_dim>(held, layer, p.inner, global_head, position, p.score_scale, qkv + head * 3 * head_dim,
-                            shared_at<float>(shared, at.parts));
+        attend<T, head_dim>(held, layer, text.first_key, p.inner, global_head, position, p.score_scale,
+                            qkv + head * 3 * head_dim, shared_at<float>(shared, at.parts));
         sync_consumers();
         if (warp < p.cluster)
           send_attended<T, head_dim>(shared_at<float>(shared, at.parts),
@@ -209,7 +212,8 @@ __global__ __launch_bounds__(threads, 1) void cached_level_kernel(const __grid_c
     }
     norm(1, h, p.layers - 1);
     if (rank == 0)
-      for (int i = threadIdx.x; i < p.D; i += consumers) static_cast<T*>(p.y)[i] = h[place<T>(i)];
+      for (int i = threadIdx.x; i < p.D; i += consumers)
+        static_cast<T*>(p.y)[int64_t{blockIdx.y} * p.D + i] = h[place<T>(i)];
   }
   cluster_sync();  // no block leaves while another may write to it
 #endif
@@ -280,8 +284,8 @@ Kernel kernel_for(int head_dim) {
 struct Launch {
   cudaLaunchConfig_t config{};
   cudaLaunchAttribute attributes[2]{};
-  Launch(const Context& context, int cluster, bool overlapped) {
-    config.gridDim = dim3(static_cast<unsigned>(cluster));
+  Launch(const Context& context, int cluster, int64_t rows, bool overlapped) {
+    config.gridDim = dim3(static_cast<unsigned>(cluster), static_cast<unsigned>(rows));
     config.blockDim = dim3(threads);
     config.dynamicSmemBytes = most_shared;
     config.stream = context.stream;
@@ -304,7 +308,7 @@ int cluster_size(const Context& context, Kernel kernel) {
   TRM_CUDA(cudaFuncSetAttribute(kernel, cudaFuncAttributeMaxDynamicSharedMemorySize, most_shared));
   TRM_CUDA(cudaFuncSetAttribute(kernel, cudaFuncAttributeNonPortableClusterSizeAllowed, 1));
   for (const int size : {most_cluster, most_cluster / 2}) {
-    const Launch launch(context, size, false);
+    const Launch launch(context, size, 1, false);
     int clusters = 0;
     if (cudaOccupancyMaxActiveClusters(&clusters, kernel, &launch.config) == cudaSuccess && clusters > 0)
       return found->second = size;
@@ -342,18 +346,21 @@ Plan make_plan(const Context& context, const std::vector<Tensor>& inputs, const 
 }
 
 void cached_level(const std::vector<Tensor>& inputs, const std::vector<CachedBlock>& blocks, const Tensor* cos,
-                  const Tensor* sin, const Tensor& position, int heads, float eps, Tensor& y) {
+                  const Tensor* sin, const Tensor& slots, const Tensor& positions, int heads, float eps, Tensor& y) {
+  if (y.elements() == 0) return;
   Context& context = context_of(y);
   Plan plan = make_plan(context, inputs, blocks, heads);
   Params& p = plan.params;
   p.inputs = static_cast<int>(inputs.size());
   for (size_t i = 0; i < inputs.size(); ++i) p.input[i] = inputs[i].address();
   p.y = y.address();
-  p.position = elements<int32_t>(position);
+  p.slots = elements<int32_t>(slots);
+  p.positions = elements<int32_t>(positions);
   p.cosines = cos ? elements<float>(*cos) : nullptr;
   p.sines = sin ? elements<float>(*sin) : nullptr;
   p.rope_positions = cos ? static_cast<int>(cos->size(0)) : 0;
-  p.S = static_cast<int>(blocks.front().k_cache.size(0));
+  p.slot_count = static_cast<int>(blocks.front().k_cache.size(0));
+  p.S = static_cast<int>(blocks.front().k_cache.size(1));
   p.eps = eps;
   p.score_scale = 1.44269504f / std::sqrt(static_cast<float>(p.inner / heads));  // scores are powers of two
   for (size_t first = 0; first < blocks.size(); first += most_layers) {
@@ -365,7 +372,7 @@ void cached_level(const std::vector<Tensor>& inputs, const std::vector<CachedBlo
     }
     // Weights are read before the kernel before this one has ended: only where that one is a level too, which writes
     // none.
-    const Launch launch(context, p.cluster, context.last_level == launches());
+    const Launch launch(context, p.cluster, y.size(0), context.last_level == launches());
     check(cudaLaunchKernelEx(&launch.config, plan.kernel, p), "cached_level");
     launched("cached_level");
     context.last_level = launches();
@@ -375,8 +382,13 @@ void cached_level(const std::vector<Tensor>& inputs, const std::vector<CachedBlo
 }
 
 const char* serves(const std::vector<Tensor>& inputs, const std::vector<CachedBlock>& blocks, const Tensor* const&,
-                   const Tensor* const&, const Tensor&, const int& heads, const float&, const Tensor& y) {
-  if (y.elements() != y.size(-1) || inputs.size() > most_inputs) return "one position, up to three inputs";
+                   const Tensor* const&, const Tensor&, const Tensor&, const int& heads, const float&,
+                   const Tensor& y) {
+  constexpr int64_t most_rows = 65535;  // of a grid
+  if (y.size(1) != 1 || y.size(0) > most_rows || inputs.size() > most_inputs)
+    return "one new position a row, up to three inputs";
+  const Tensor& cache = blocks.front().k_cache;
+  if (cache.size(0) * cache.size(1) > INT32_MAX) return "caches of at most 2³¹ positions";
   return make_plan(context_of(y), inputs, blocks, heads).kernel
              ? nullptr
              : "Hopper, widths that are multiples of 128, head_dim 32, 64 or 128";
@@ -385,8 +397,9 @@ const char* serves(const std::vector<Tensor>& inputs, const std::vector<CachedBl
 }  // namespace
 
 const Registration registration([] {
-  kernels::cached_level.set(DeviceKind::cuda, cached_level, serves,
-                            "one position on Hopper, widths that are multiples of 128, head_dim 32, 64 or 128");
+  kernels::cached_level.set(
+      DeviceKind::cuda, cached_level, serves,
+      "one new position a row on Hopper, widths that are multiples of 128, head_dim 32, 64 or 128");
 });
 
 }  // namespace trm::cuda

@@ -51,7 +51,8 @@ __global__ __launch_bounds__(threads) void few_rows_kernel(const T* __restrict__
 bool linear_few_rows(const Tensor& x, const Weight& w, Tensor& y) {
   const int64_t M = x.size(0), K = w.in(), O = w.out();
   const int64_t pack = 16 / static_cast<int64_t>(size_of(x.dtype()));
-  if (M < 1 || M > 4 || O == 0 || K == 0 || K % pack != 0 || K > 1 << 20 || !aligned16(x) || !aligned16(w.value))
+  if (M < 1 || M > most_few_rows || O == 0 || K == 0 || K % pack != 0 || K > 1 << 20 || !aligned16(x) ||
+      !aligned16(w.value))
     return false;
   Context& context = context_of(x);
   const unsigned blocks = blocks_for(O, rows_per_block);

@@ -1,5 +1,7 @@
 // Products through cuBLASLt. Token products are batched with the weight on the left, so nothing is transposed in
 // memory.
+#include <algorithm>
+
 #include "device/cuda/few_rows.h"
 #include "device/cuda/packed.h"
 #include "device/cuda/product.h"
@@ -23,6 +25,20 @@ void linear(const Tensor& x, const Weight& w, Tensor& y) {
             .out_ld = O,
             .in_dtype = x.dtype(),
             .out_dtype = y.dtype()});
+}
+
+/// Few rows at a time, whose sums are made in the same order however many they are; else one at a time.
+void linear_apart(const Tensor& x, const Weight& w, Tensor& y) {
+  const int64_t M = x.size(0);
+  for (int64_t first = 0; first < M; first += most_few_rows) {
+    const int64_t count = std::min(most_few_rows, M - first);
+    Tensor part = y.rows(first, count);
+    if (linear_few_rows(x.rows(first, count), w, part)) continue;
+    for (int64_t r = first; r < first + count; ++r) {
+      Tensor row = y.rows(r, 1);
+      linear(x.rows(r, 1), w, row);
+    }
+  }
 }
 
 /// dx [M, K] = dy [M, O] W
@@ -102,6 +118,7 @@ void token_linear_backward_input(const Tensor& dy, const Weight& w, Tensor& dx, 
 
 const Registration registration([] {
   kernels::linear.set(DeviceKind::cuda, linear);
+  kernels::linear_apart.set(DeviceKind::cuda, linear_apart);
   kernels::linear_backward_input.set(DeviceKind::cuda, linear_backward_input);
   kernels::linear_backward_weight.set(DeviceKind::cuda, linear_backward_weight);
   kernels::token_linear.set(DeviceKind::cuda, token_linear);

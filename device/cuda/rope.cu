@@ -14,14 +14,15 @@ struct RopeShape {
 };
 
 template <class T, int W>
-__global__ void rope_kernel(T* qkv, const float* cosines, const float* sines, const int32_t* offset, RopeShape shape,
+__global__ void rope_kernel(T* qkv, const float* cosines, const float* sines, const int32_t* offsets, RopeShape shape,
                             float sign) {
   const int packs = shape.half / W, per_row = 2 * shape.heads * packs;
-  const int64_t n = shape.rows * per_row, first = offset ? *offset : 0;
+  const int64_t n = shape.rows * per_row;
   for (int64_t i = int64_t{blockIdx.x} * threads + threadIdx.x; i < n; i += int64_t{gridDim.x} * threads) {
     const int64_t row = i / per_row;
     const int rest = static_cast<int>(i - row * per_row), head = rest / packs, at = rest % packs * W;
-    const int64_t position = min(max(first + row % shape.N, int64_t{0}), shape.positions - 1);
+    const int64_t first = offsets ? offsets[row / shape.N] : 0,
+                  position = min(max(first + row % shape.N, int64_t{0}), shape.positions - 1);
     T* low = qkv + row * shape.width + head * 2 * shape.half + at;
     auto x = *reinterpret_cast<Pack<T, W>*>(low), y = *reinterpret_cast<Pack<T, W>*>(low + shape.half);
 #pragma unroll
@@ -36,7 +37,7 @@ __global__ void rope_kernel(T* qkv, const float* cosines, const float* sines, co
   }
 }
 
-void rope(Tensor& qkv, const Tensor& cos, const Tensor& sin, const Tensor* offset, int heads, bool inverse) {
+void rope(Tensor& qkv, const Tensor& cos, const Tensor& sin, const Tensor* offsets, int heads, bool inverse) {
   if (qkv.elements() == 0) return;
   Context& context = context_of(qkv);
   const int64_t width = qkv.size(2);
@@ -46,7 +47,7 @@ void rope(Tensor& qkv, const Tensor& cos, const Tensor& sin, const Tensor* offse
     const auto run = [&](auto kernel, int W) {
       const int64_t n = shape.rows * 2 * heads * (shape.half / W);
       kernel<<<blocks_for(n, threads, 64 * context.multiprocessors), threads, 0, context.stream>>>(
-          elements<T>(qkv), elements<float>(cos), elements<float>(sin), offset ? elements<int32_t>(*offset) : nullptr,
+          elements<T>(qkv), elements<float>(cos), elements<float>(sin), offsets ? elements<int32_t>(*offsets) : nullptr,
           shape, inverse ? -1.0f : 1.0f);
     };
     if (shape.half % pack_size<T> == 0 && aligned16(qkv))

@@ -39,12 +39,12 @@ RopeTables make_rope_tables(int64_t positions, int head_dim, double theta, Devic
   return {Tensor::from(cos, {positions, half}, device), Tensor::from(sin, {positions, half}, device)};
 }
 
-void rope(Tensor& qkv, const RopeTables& tables, int heads, const Tensor* offset, bool inverse) {
+void rope(Tensor& qkv, const RopeTables& tables, int heads, const Tensor* offsets, bool inverse) {
   check_qkv("rope", qkv, heads, qkv.rank() == 2 ? 2 : 3);
   check_tables("rope", tables, qkv, heads);
-  if (offset) check::shape("rope", "offset", *offset, DType::int32, {1});
   Tensor batched = qkv.rank() == 3 ? qkv : qkv.reshape({1, qkv.size(0), qkv.size(1)});
-  kernels::rope(batched, tables.cos, tables.sin, offset, heads, inverse);
+  if (offsets) check::shape("rope", "offsets", *offsets, DType::int32, {batched.size(0)});
+  kernels::rope(batched, tables.cos, tables.sin, offsets, heads, inverse);
 }
 
 Tensor linear_rope(const Tensor& x, const Weight& w, const RopeTables& tables, int heads) {
@@ -95,14 +95,16 @@ Tensor attention_backward(const Tensor& dout, const Tensor& qkv, const Tensor& o
   return dqkv;
 }
 
-Tensor attention_cached(const Tensor& qkv, const Tensor& position, int heads, Tensor& k_cache, Tensor& v_cache) {
-  check_qkv("attention_cached", qkv, heads, 2);
-  check::shape("attention_cached", "position", position, DType::int32, {1});
-  check::require("attention_cached", k_cache.rank() == 2 && k_cache.size(0) >= qkv.size(0), "the window " + describe(k_cache) + " is smaller than " + describe(qkv));
-  check::shape("attention_cached", "k_cache", k_cache, qkv.dtype(), {k_cache.size(0), qkv.size(1) / 3});
-  check::shape("attention_cached", "v_cache", v_cache, qkv.dtype(), k_cache.shape());
-  Tensor out = Tensor::empty({qkv.size(0), qkv.size(1) / 3}, qkv.dtype(), qkv.device());
-  kernels::attention_cached(qkv, position, heads, k_cache, v_cache, out);
+Tensor attention_cached(const Tensor& qkv, const Tensor& slots, const Tensor& positions, int heads, Tensor& k_cache, Tensor& v_cache) {
+  const char* op = "attention_cached";
+  check_qkv(op, qkv, heads, 3);
+  check::shape(op, "slots", slots, DType::int32, {qkv.size(0)});
+  check::shape(op, "positions", positions, DType::int32, {qkv.size(0)});
+  check::require(op, k_cache.rank() == 3 && k_cache.size(1) >= qkv.size(1), "the window " + describe(k_cache) + " is smaller than " + describe(qkv));
+  check::shape(op, "k_cache", k_cache, qkv.dtype(), {k_cache.size(0), k_cache.size(1), qkv.size(2) / 3});
+  check::shape(op, "v_cache", v_cache, qkv.dtype(), k_cache.shape());
+  Tensor out = Tensor::empty({qkv.size(0), qkv.size(1), qkv.size(2) / 3}, qkv.dtype(), qkv.device());
+  kernels::attention_cached(qkv, slots, positions, heads, k_cache, v_cache, out);
   return out;
 }
 

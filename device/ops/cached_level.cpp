@@ -23,12 +23,13 @@ Tensor sum(const std::vector<Tensor>& inputs) {
   return inputs.size() == 2 ? add(inputs[0], inputs[1]) : add(inputs[0], inputs[1], inputs[2]);
 }
 
-Tensor compose(Tensor h, const std::vector<CachedBlock>& blocks, const RopeTables* tables, const Tensor& position, int heads, float eps) {
+/// One row, so that products do not choose their order of summation by its neighbours.
+Tensor compose(Tensor h, const std::vector<CachedBlock>& blocks, const RopeTables* tables, const Tensor& slot, const Tensor& position, int heads, float eps) {
   for (const CachedBlock& block : blocks) {
     Tensor qkv = linear(h, block.qkv_proj), keys = block.k_cache, values = block.v_cache;
     if (tables) rope(qkv, *tables, heads, &position);
-    const Tensor out = attention_cached(qkv.reshape({qkv.size(1), qkv.size(2)}), position, heads, keys, values);
-    h = linear_residual_rms_norm(out.reshape({1, out.size(0), out.size(1)}), block.o_proj, h, eps, nullptr);
+    const Tensor out = attention_cached(qkv, slot, position, heads, keys, values);
+    h = linear_residual_rms_norm(out, block.o_proj, h, eps, nullptr);
     h = swiglu_block(h, block.gate_up_proj, block.down_proj, eps);
   }
   return h;
@@ -36,33 +37,39 @@ Tensor compose(Tensor h, const std::vector<CachedBlock>& blocks, const RopeTable
 
 }  // namespace
 
-Tensor cached_level(const std::vector<Tensor>& inputs, const std::vector<CachedBlock>& blocks, const RopeTables* tables, const Tensor& position, int heads,
-                    float eps) {
+Tensor cached_level(const std::vector<Tensor>& inputs, const std::vector<CachedBlock>& blocks, const RopeTables* tables, const Tensor& slots,
+                    const Tensor& positions, int heads, float eps) {
   check::require(op, !inputs.empty() && inputs.size() <= 3, "one to three inputs are summed");
   check::require(op, !blocks.empty() && heads > 0, "a level has blocks, and they have heads");
   const Tensor& first = inputs[0];
   check::activation(op, "inputs", first, 3);
-  check::require(op, first.size(0) == 1, "the batch is 1, got inputs " + describe(first));
   for (const Tensor& input : inputs) check::shape(op, "inputs", input, first.dtype(), first.shape());
-  check::shape(op, "position", position, DType::int32, {1});
-  const Shape cache{blocks[0].k_cache ? blocks[0].k_cache.size(0) : 0, blocks[0].o_proj.in()};
+  check::shape(op, "slots", slots, DType::int32, {first.size(0)});
+  check::shape(op, "positions", positions, DType::int32, {first.size(0)});
+  check::require(op, blocks[0].k_cache && blocks[0].k_cache.rank() == 3, "caches are [slots, window, width], got " + describe(blocks[0].k_cache));
+  const Shape cache{blocks[0].k_cache.size(0), blocks[0].k_cache.size(1), blocks[0].o_proj.in()};
   for (const CachedBlock& block : blocks) check_block(block, first, heads, cache);
-  check::require(op, cache[0] >= first.size(1), "the window " + describe(blocks[0].k_cache) + " is smaller than the inputs " + describe(first));
+  check::require(op, cache[1] >= first.size(1), "the window " + describe(blocks[0].k_cache) + " is smaller than the inputs " + describe(first));
   if (tables) {
-    const int64_t half = cache[1] / heads / 2;
+    const int64_t half = cache[2] / heads / 2;
     check::shape(op, "cos", tables->cos, DType::float32, {tables->cos.size(0), half});
     check::shape(op, "sin", tables->sin, DType::float32, tables->cos.shape());
-    check::require(op, tables->cos.size(0) >= cache[0], "tables " + describe(tables->cos) + " do not cover the window " + describe(blocks[0].k_cache));
+    check::require(op, tables->cos.size(0) >= cache[1], "tables " + describe(tables->cos) + " do not cover the window " + describe(blocks[0].k_cache));
   }
   if (kernels::cached_level.native(first.device().kind)) {
     Tensor y = Tensor::empty(first.shape(), first.dtype(), first.device());
     const Tensor *cos = tables ? &tables->cos : nullptr, *sin = tables ? &tables->sin : nullptr;
-    if (!kernels::cached_level.why_not(first.device().kind, inputs, blocks, cos, sin, position, heads, eps, y)) {
-      kernels::cached_level(inputs, blocks, cos, sin, position, heads, eps, y);
+    if (!kernels::cached_level.why_not(first.device().kind, inputs, blocks, cos, sin, slots, positions, heads, eps, y)) {
+      kernels::cached_level(inputs, blocks, cos, sin, slots, positions, heads, eps, y);
       return y;
     }
   }
-  return compose(sum(inputs), blocks, tables, position, heads, eps);
+  const Tensor h = sum(inputs);
+  if (h.size(0) == 1) return compose(h, blocks, tables, slots, positions, heads, eps);
+  Tensor y = Tensor::empty(h.shape(), h.dtype(), h.device());
+  for (int64_t b = 0; b < h.size(0); ++b)
+    y.rows(b, 1).copy_from(compose(h.rows(b, 1), blocks, tables, slots.view(b, {1}), positions.view(b, {1}), heads, eps));
+  return y;
 }
 
 }  // namespace trm::ops

@@ -58,6 +58,22 @@ Tensor linear(const Tensor& x, const Weight& w) {
   return y;
 }
 
+Tensor linear_apart(const Tensor& x, const Weight& w) {
+  check_linear("linear_apart", x, w, w.in(), false);
+  Tensor y = Tensor::empty(check::with_last(x.shape(), w.out()), x.dtype(), x.device());
+  const Tensor inputs = check::as_matrix(x);
+  Tensor rows = check::as_matrix(y);
+  if (!kernels::linear_apart.why_not(x.device().kind, inputs, w, rows)) {
+    kernels::linear_apart(inputs, w, rows);
+    return y;
+  }
+  for (int64_t r = 0; r < rows.size(0); ++r) {
+    Tensor row = rows.rows(r, 1);
+    kernels::linear(inputs.rows(r, 1), w, row);
+  }
+  return y;
+}
+
 Tensor linear_backward_input(const Tensor& dy, const Weight& w) {
   check_linear("linear_backward_input", dy, w, w.out(), false);
   Tensor dx = Tensor::empty(check::with_last(dy.shape(), w.in()), dy.dtype(), dy.device());

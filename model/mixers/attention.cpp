@@ -43,12 +43,11 @@ class Attention final : public Mixer {
   void reset(DepthState&) const override {}
 
   Tensor prefill(const Tensor& h, DepthState& state, const Pass& pass) const override {
-    Tensor qkv = ops::linear(h, qkv_.weight), keys = only_slot(state.tensors.at(0)),
-           values = only_slot(state.tensors.at(1));
-    if (settings_.rope) ops::rope(qkv, *settings_.rope, settings_.heads, pass.position);
-    const Tensor out =
-        ops::attention_cached(qkv.reshape({qkv.size(1), qkv.size(2)}), *pass.position, settings_.heads, keys, values);
-    return ops::linear_residual_rms_norm(out.reshape({1, out.size(0), out.size(1)}), o_.weight, h, eps_, nullptr);
+    Tensor qkv = ops::linear(h, qkv_.weight);
+    if (settings_.rope) ops::rope(qkv, *settings_.rope, settings_.heads, pass.positions);
+    const Tensor out = ops::attention_cached(qkv, *pass.slots, *pass.positions, settings_.heads, state.tensors.at(0),
+                                             state.tensors.at(1));
+    return ops::linear_residual_rms_norm(out, o_.weight, h, eps_, nullptr);
   }
 
   Tensor step_level(const std::vector<Tensor>& inputs, std::span<const BlockStep> blocks,
@@ -57,14 +56,12 @@ class Attention final : public Mixer {
     for (const BlockStep& block : blocks) {
       const auto& mixer = dynamic_cast<const Attention&>(*block.mixer);
       cached.push_back({mixer.qkv_.weight, mixer.o_.weight, block.gate_up_proj->weight, block.down_proj->weight,
-                        only_slot(block.state->tensors.at(0)), only_slot(block.state->tensors.at(1))});
+                        block.state->tensors.at(0), block.state->tensors.at(1)});
     }
-    return ops::cached_level(inputs, cached, settings_.rope, *pass.position, settings_.heads, eps_);
+    return ops::cached_level(inputs, cached, settings_.rope, *pass.slots, *pass.positions, settings_.heads, eps_);
   }
 
  private:
-  static Tensor only_slot(const Tensor& cache) { return cache.reshape({cache.size(1), cache.size(2)}); }
-
   float eps_;
   int64_t width_, positions_;
   functions::AttentionSettings settings_;

@@ -232,17 +232,21 @@ TEST_P(Rope, RotatesQueriesAndKeysByPosition) {
     const int64_t B = 2, inner = heads * head_dim;
     const auto tables = ops::make_rope_tables(256, head_dim, 10000.0, device());
     const auto qkv = random(B * N * 3 * inner, 1);
-    std::vector<double> expected = widen(qkv);
-    rotate(expected, N, heads, head_dim, start, 1);
-    const Tensor offset = Tensor::from(std::vector<int32_t>{start}, {1}, device());
+    std::vector<double> expected;
+    for (int64_t b = 0; b < B; ++b) {  // rows from positions of their own where there are offsets
+      std::vector<double> row(qkv.begin() + b * N * 3 * inner, qkv.begin() + (b + 1) * N * 3 * inner);
+      rotate(row, N, heads, head_dim, start ? start + 5 * b : 0, 1);
+      expected.insert(expected.end(), row.begin(), row.end());
+    }
+    const Tensor offsets = Tensor::from(std::vector<int32_t>{start, start + 5}, {B}, device());
     Tensor x = tensor(qkv, {B, N, 3 * inner});
-    ops::rope(x, tables, heads, start ? &offset : nullptr);
+    ops::rope(x, tables, heads, start ? &offsets : nullptr);
     EXPECT_LT(relative_error(x, expected), dtype() == DType::float32 ? 3e-5 : 1e-2);
     const auto after = x.to_vector<float>();
     for (int64_t row = 0; row < B * N; ++row)
       for (int64_t d = 2 * inner; d < 3 * inner; ++d)
         ASSERT_EQ(after[row * 3 * inner + d], qkv[row * 3 * inner + d]) << "values are not rotated";
-    ops::rope(x, tables, heads, start ? &offset : nullptr, true);
+    ops::rope(x, tables, heads, start ? &offsets : nullptr, true);
     EXPECT_LT(relative_error(x, widen(qkv)), dtype() == DType::float32 ? 1e-6 : 2e-2) << "there and back";
   }
 }
@@ -292,7 +296,12 @@ TEST_P(Rope, TablesThatAreTooShortAreRefused) {
   EXPECT_THROW(ops::make_rope_tables(3, 5, 10000.0, device()), DeviceError);
 }
 
-class AttentionCached : public OpTest {};
+class AttentionCached : public OpTest {
+ protected:
+  Tensor integers(const std::vector<int32_t>& values) const {
+    return Tensor::from(values, {static_cast<int64_t>(values.size())}, device());
+  }
+};
 
 // A window filled in pieces of several lengths gives what causal attention over the whole gives; the rest of the caches
 // is neither read nor written.
@@ -301,14 +310,15 @@ TEST_P(AttentionCached, PiecesMatchCausalAttention) {
     const int64_t inner = heads * head_dim, window = total + 9;
     const auto qkv = random(total * 3 * inner, 5);
     const auto expected = reference({1, total, heads, head_dim, true}, widen(qkv)).out;
-    Tensor k = poisoned({window, inner}, dtype(), device()), v = poisoned({window, inner}, dtype(), device());
+    Tensor k = poisoned({1, window, inner}, dtype(), device()), v = poisoned({1, window, inner}, dtype(), device());
     std::vector<float> got;
-    const Tensor all = tensor(qkv, {total, 3 * inner});
+    const Tensor all = tensor(qkv, {total, 3 * inner}), slot = integers({0});
     const std::vector<int64_t> pieces{1, 4, 1, 1, total - 10, 2, 1};
     int64_t first = 0;
     for (const int64_t piece : pieces) {
-      const Tensor position = Tensor::from(std::vector<int32_t>{static_cast<int32_t>(first)}, {1}, device());
-      const auto out = ops::attention_cached(all.rows(first, piece), position, heads, k, v).to_vector<float>();
+      const Tensor piece_qkv = all.rows(first, piece).reshape({1, piece, 3 * inner});
+      const auto out = ops::attention_cached(piece_qkv, slot, integers({static_cast<int32_t>(first)}), heads, k, v)
+                           .to_vector<float>();
       got.insert(got.end(), out.begin(), out.end());
       first += piece;
     }
@@ -329,14 +339,68 @@ TEST_P(AttentionCached, PiecesMatchCausalAttention) {
   }
 }
 
+// Texts of several lengths in slots out of order, an inactive row among them: each has the bits that it has alone, and
+// other slots are neither read nor written.
+TEST_P(AttentionCached, RowsDoNotDependOnTheirNeighbours) {
+  for (const auto& [B, T, heads, head_dim] :
+       {std::tuple{1, 1, 3, 32}, {3, 1, 2, 33}, {8, 1, 3, 32}, {8, 1, 2, 6}, {3, 4, 3, 32}, {8, 9, 2, 33}}) {
+    SCOPED_TRACE(std::to_string(B) + " rows of " + std::to_string(T) + ", " + std::to_string(heads) + " heads of " +
+                 std::to_string(head_dim));
+    const int64_t inner = heads * head_dim, window = 50, slots = B + 2;
+    Tensor k = poisoned({slots, window, inner}, dtype(), device()),
+           v = poisoned({slots, window, inner}, dtype(), device());
+    std::vector<int32_t> slot, position;
+    std::vector<std::vector<float>> text, alone;
+    std::vector<float> batch;
+    for (int32_t b = 0; b < B; ++b) {
+      const int32_t before = (7 * b + 3) % 31;
+      const bool active = b != 1;
+      slot.push_back(active ? static_cast<int32_t>(slots) - 1 - b : -1);
+      position.push_back(active ? before : 0);
+      text.push_back(random((before + T) * 3 * inner, 10 + b));
+      batch.insert(batch.end(), text.back().end() - T * 3 * inner, text.back().end());
+      if (!active) {
+        alone.push_back(std::vector<float>(T * inner, 0.0f));
+        continue;
+      }
+      const Tensor all = tensor(text.back(), {before + T, 3 * inner});
+      const Tensor earlier = all.rows(0, before).reshape({1, before, 3 * inner}),
+                   now = all.rows(before, T).reshape({1, T, 3 * inner});
+      Tensor own_k = poisoned({1, window, inner}, dtype(), device()),
+             own_v = poisoned({1, window, inner}, dtype(), device());
+      ops::attention_cached(earlier, integers({slot.back()}), integers({0}), heads, k, v);
+      ops::attention_cached(earlier, integers({0}), integers({0}), heads, own_k, own_v);
+      alone.push_back(
+          ops::attention_cached(now, integers({0}), integers({before}), heads, own_k, own_v).to_vector<float>());
+    }
+    const Tensor out =
+        ops::attention_cached(tensor(batch, {B, T, 3 * inner}), integers(slot), integers(position), heads, k, v);
+    const auto keys = k.to_vector<float>(), values = v.to_vector<float>();
+    std::vector<int64_t> filled(slots, 0);
+    for (int64_t b = 0; b < B; ++b) {
+      EXPECT_EQ(out.rows(b, 1).to_vector<float>(), alone[b]) << "row " << b;
+      if (slot[b] < 0) continue;
+      const int64_t total = position[b] + T;
+      filled[slot[b]] = total;
+      const auto expected = reference({1, total, heads, head_dim, true}, widen(text[b])).out;
+      EXPECT_LT(relative_error(out.rows(b, 1), {expected.end() - T * inner, expected.end()}), tolerance());
+    }
+    for (int64_t i = 0; i < slots * window * inner; ++i) {
+      const bool empty = i / inner % window >= filled[i / inner / window];
+      ASSERT_EQ(std::isnan(keys[i]), empty) << "slot " << i / inner / window;
+      ASSERT_EQ(std::isnan(values[i]), empty) << "slot " << i / inner / window;
+    }
+  }
+}
+
 TEST_P(AttentionCached, PositionsOutsideOfTheWindowAreRefusedOnTheCpu) {
   if (device().kind != DeviceKind::cpu) GTEST_SKIP() << "other devices do not look at the position";
-  Tensor k = tensor(random(40, 1), {10, 4}), v = tensor(random(40, 2), {10, 4});
-  const Tensor qkv = tensor(random(24, 3), {2, 12});
+  Tensor k = tensor(random(40, 1), {1, 10, 4}), v = tensor(random(40, 2), {1, 10, 4});
+  const Tensor qkv = tensor(random(24, 3), {1, 2, 12}), slot = integers({0});
   for (const int32_t position : {9, -1, 2000000000})
-    EXPECT_THROW(ops::attention_cached(qkv, Tensor::from(std::vector<int32_t>{position}, {1}, device()), 2, k, v),
-                 DeviceError);
-  EXPECT_NO_THROW(ops::attention_cached(qkv, Tensor::from(std::vector<int32_t>{8}, {1}, device()), 2, k, v));
+    EXPECT_THROW(ops::attention_cached(qkv, slot, integers({position}), 2, k, v), DeviceError);
+  EXPECT_NO_THROW(ops::attention_cached(qkv, slot, integers({8}), 2, k, v));
+  EXPECT_THROW(ops::attention_cached(qkv, integers({0, 0}), integers({8}), 2, k, v), DeviceError);
   const auto tables = ops::make_rope_tables(10, 2, 10000.0, device());
   Tensor rotated = tensor(random(24, 3), {1, 2, 12});
   const Tensor beyond = Tensor::from(std::vector<int32_t>{9}, {1}, device());

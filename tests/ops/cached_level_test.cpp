@@ -104,7 +104,7 @@ class CachedLevel : public OpTest {
     std::optional<ops::RopeTables> rope;
     Reference exact;
   };
-  Level make(const Sizes& s) const {
+  Level make(const Sizes& s, int64_t slots = 1) const {
     Level level;
     level.exact.s = s;
     if (s.rope) level.rope = ops::make_rope_tables(s.window, static_cast<int>(s.head_dim), theta, device());
@@ -120,15 +120,21 @@ class CachedLevel : public OpTest {
       own.o_proj = draw(s.D, s.inner(), 2, block.o);
       own.gate_up_proj = draw(2 * s.I, s.D, 3, block.gate_up);
       own.down_proj = draw(s.D, s.I, 4, block.down);
-      own.k_cache = poisoned({s.window, s.inner()}, dtype(), device());
-      own.v_cache = poisoned({s.window, s.inner()}, dtype(), device());
+      own.k_cache = poisoned({slots, s.window, s.inner()}, dtype(), device());
+      own.v_cache = poisoned({slots, s.window, s.inner()}, dtype(), device());
       level.blocks.push_back(own);
       level.exact.blocks.push_back(block);
     }
     return level;
   }
-  Tensor at(int64_t position) const {
-    return Tensor::from(std::vector<int32_t>{static_cast<int32_t>(position)}, {1}, device());
+  Tensor integers(const std::vector<int32_t>& values) const {
+    return Tensor::from(values, {static_cast<int64_t>(values.size())}, device());
+  }
+  Tensor at(int64_t position) const { return integers({static_cast<int32_t>(position)}); }
+  Tensor run(const std::vector<Tensor>& inputs, const Level& level, const Tensor& slots,
+             const Tensor& positions) const {
+    return ops::cached_level(inputs, level.blocks, level.rope ? &*level.rope : nullptr, slots, positions,
+                             level.exact.s.heads, eps);
   }
   /// Feeds pieces of these lengths; the sum of the inputs is exact in the dtype or rounded as the op rounds it.
   void expect_exact(const Sizes& s, const std::vector<int64_t>& pieces) {
@@ -146,8 +152,7 @@ class CachedLevel : public OpTest {
       }
       if (dtype() == DType::bfloat16)
         for (float& value : sum) value = static_cast<float>(bfloat16(value));
-      const Tensor y =
-          ops::cached_level(inputs, level.blocks, level.rope ? &*level.rope : nullptr, at(first), s.heads, eps);
+      const Tensor y = run(inputs, level, at(0), at(first));
       Values expected;
       for (int64_t t = 0; t < piece; ++t) {
         const Values row = level.exact.next(widen({sum.begin() + t * s.D, sum.begin() + (t + 1) * s.D}));
@@ -183,14 +188,85 @@ TEST_P(CachedLevel, WidthsThatNoFusedKernelTakes) {
 
 TEST_P(CachedLevel, SizesOfTheChatModel) { expect_exact({384, 12, 32, 1024, 40, 4, 3, true}, {33, 1, 1, 1}); }
 
+// Texts that begin and end at different times, each in a slot of its own: every row is exact, and has the bits that its
+// text has alone.
+TEST_P(CachedLevel, RowsDoNotDependOnTheirNeighbours) {
+  struct Text {
+    int32_t slot, begins, steps;
+  };
+  for (const Sizes& s : {Sizes{128, 4, 32, 256, 9, 2, 2, true}, {48, 4, 12, 72, 9, 1, 3, false}})
+    for (const int32_t B : {1, 3, 8}) {
+      SCOPED_TRACE("D " + std::to_string(s.D) + ", " + std::to_string(B) + " rows");
+      Level level = make(s, B + 1);
+      std::vector<Text> texts;
+      std::vector<Level> alone;
+      for (int32_t b = 0; b < B; ++b) {
+        texts.push_back({B - b, b % 3, 2 + b % 4});
+        alone.push_back(make(s));
+      }
+      for (int32_t step = 0; step < 6; ++step) {
+        const auto active = [&](const Text& t) { return step >= t.begins && step < t.begins + t.steps; };
+        std::vector<int32_t> slots, positions;
+        for (const Text& t : texts) {
+          slots.push_back(active(t) ? t.slot : -1);
+          positions.push_back(active(t) ? step - t.begins : 0);
+        }
+        std::vector<Tensor> inputs;
+        std::vector<float> sum(B * s.D, 0.0f);
+        for (int n = 0; n < s.inputs; ++n) {
+          const auto values = random(B * s.D, 1000 + 10 * step + n);
+          for (size_t i = 0; i < sum.size(); ++i) sum[i] += values[i];
+          inputs.push_back(tensor(values, {B, 1, s.D}));
+        }
+        if (dtype() == DType::bfloat16)
+          for (float& value : sum) value = static_cast<float>(bfloat16(value));
+        const Tensor y = run(inputs, level, integers(slots), integers(positions));
+        for (int32_t b = 0; b < B; ++b) {
+          if (!active(texts[b])) continue;
+          std::vector<Tensor> own;
+          for (const Tensor& input : inputs) own.push_back(input.rows(b, 1));
+          ASSERT_EQ(y.rows(b, 1).to_vector<float>(), run(own, alone[b], at(0), at(positions[b])).to_vector<float>())
+              << "step " << step << ", row " << b;
+          const auto expected = alone[b].exact.next(widen({sum.begin() + b * s.D, sum.begin() + (b + 1) * s.D}));
+          ASSERT_LT(relative_error(y.rows(b, 1), expected), tolerance()) << "step " << step << ", row " << b;
+        }
+      }
+      for (const CachedBlock& block : level.blocks)
+        for (const Tensor& cache : {block.k_cache, block.v_cache}) {
+          EXPECT_TRUE(std::isnan(cache.rows(0, 1).to_vector<float>()[0])) << "a slot that no row has";
+          for (const Text& t : texts) {
+            const auto values = cache.rows(t.slot, 1).to_vector<float>();
+            for (int64_t i = 0; i < s.window * s.inner(); ++i)
+              ASSERT_EQ(std::isnan(values[i]), i >= t.steps * s.inner()) << "slot " << t.slot;
+          }
+        }
+    }
+}
+
+TEST_P(CachedLevel, SeveralRowsOfSeveralPositions) {
+  const Sizes s{128, 4, 32, 256, 9, 2, 1, true};
+  Level level = make(s, 2);
+  const auto values = random(2 * 4 * s.D, 7);
+  const Tensor y = run({tensor(values, {2, 4, s.D})}, level, integers({1, 0}), integers({0, 0}));
+  for (int64_t b = 0; b < 2; ++b) {
+    Level own = make(s);
+    Values expected;
+    for (int64_t t = 0; t < 4; ++t) {
+      const auto from = values.begin() + (4 * b + t) * s.D;
+      const Values row = own.exact.next(widen({from, from + s.D}));
+      expected.insert(expected.end(), row.begin(), row.end());
+    }
+    EXPECT_LT(relative_error(y.rows(b, 1), expected), tolerance()) << "row " << b;
+  }
+}
+
 TEST_P(CachedLevel, TwoRunsGiveTheSameBits) {
   const Sizes s{384, 12, 32, 1024, 40, 2, 2, true};
   const std::vector<Tensor> inputs{tensor(random(s.D, 5), {1, 1, s.D}), tensor(random(s.D, 6), {1, 1, s.D})};
   std::vector<float> runs[2];
   for (auto& run : runs) {
     Level level = make(s);
-    for (int64_t t = 0; t < 8; ++t)
-      run = ops::cached_level(inputs, level.blocks, &*level.rope, at(t), s.heads, eps).to_vector<float>();
+    for (int64_t t = 0; t < 8; ++t) run = this->run(inputs, level, at(0), at(t)).to_vector<float>();
   }
   EXPECT_EQ(runs[0], runs[1]);
 }
@@ -199,18 +275,18 @@ TEST_P(CachedLevel, WhatDoesNotFitIsRefused) {
   const Sizes s{128, 4, 32, 256, 9, 1, 1, true};
   Level level = make(s);
   const std::vector<Tensor> inputs{tensor(random(s.D, 5), {1, 1, s.D})};
-  const Tensor position = at(0);
+  const Tensor zero = at(0);
   const auto call = [&](const std::vector<Tensor>& x, const std::vector<CachedBlock>& blocks, int heads) {
-    return ops::cached_level(x, blocks, &*level.rope, position, heads, eps);
+    return ops::cached_level(x, blocks, &*level.rope, zero, zero, heads, eps);
   };
   EXPECT_NO_THROW(call(inputs, level.blocks, 4));
   EXPECT_THROW(call({}, level.blocks, 4), DeviceError);
   EXPECT_THROW(call(inputs, {}, 4), DeviceError);
   EXPECT_THROW(call(inputs, level.blocks, 3), DeviceError);
   EXPECT_THROW(call(inputs, level.blocks, 2), DeviceError) << "tables for another head_dim";
-  EXPECT_THROW(call({tensor(random(2 * s.D, 5), {2, 1, s.D})}, level.blocks, 4), DeviceError);
+  EXPECT_THROW(call({tensor(random(2 * s.D, 5), {2, 1, s.D})}, level.blocks, 4), DeviceError) << "two rows, one slot";
   auto blocks = level.blocks;
-  blocks[0].k_cache = poisoned({s.window, 64}, dtype(), device());
+  blocks[0].k_cache = poisoned({1, s.window, 64}, dtype(), device());
   EXPECT_THROW(call(inputs, blocks, 4), DeviceError);
 }
 

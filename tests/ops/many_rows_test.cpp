@@ -96,10 +96,11 @@ TEST_P(ManyRows, OfAttention) {
 TEST_P(ManyRows, AsHeadsOfADecodedPosition) {
   const int64_t inner = 2 * many;
   const auto qkv = repeated(random(3 * 2 * few, 1));
-  Tensor keys = tensor(std::vector<float>(inner), {1, inner}), values = tensor(std::vector<float>(inner), {1, inner});
+  Tensor keys = tensor(std::vector<float>(inner), {1, 1, inner}),
+         values = tensor(std::vector<float>(inner), {1, 1, inner});
+  const Tensor first = Tensor::from(std::vector<int32_t>{0}, {1}, device());
   const Tensor out =
-      ops::attention_cached(tensor(qkv, {1, 3 * inner}), Tensor::from(std::vector<int32_t>{0}, {1}, device()),
-                            static_cast<int>(many), keys, values);
+      ops::attention_cached(tensor(qkv, {1, 1, 3 * inner}), first, first, static_cast<int>(many), keys, values);
   EXPECT_EQ(out.to_vector<float>(), std::vector<float>(qkv.begin() + 2 * inner, qkv.end()))
       << "the only value there is";
 }

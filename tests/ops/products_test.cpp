@@ -56,6 +56,20 @@ TEST_P(Products, LinearForwardAndInputGradient) {
   }
 }
 
+TEST_P(Products, LinearApartGivesEachRowTheBitsThatItHasAlone) {
+  for (const auto& [out, in] : {std::pair{1, 1}, {130, 70}, {512, 384}, {77, 1030}, {40, 8}, {33, 100}})
+    for (const int64_t m : {1, 2, 4, 7, 8, 13}) {
+      SCOPED_TRACE(std::to_string(m) + " x " + std::to_string(out) + " x " + std::to_string(in));
+      const auto x = random(m * in, 1), w = random(out * in, 2, 1 / std::sqrt(static_cast<float>(in)));
+      const Weight weight = this->weight(w, out, in);
+      const Tensor rows = tensor(x, {m, in}), y = ops::linear_apart(rows, weight);
+      EXPECT_LT(relative_error(y, product(widen(x), transpose(widen(w), out, in), m, in, out)), tolerance());
+      for (int64_t r = 0; r < m; ++r)
+        ASSERT_EQ(y.rows(r, 1).to_vector<float>(), ops::linear(rows.rows(r, 1), weight).to_vector<float>())
+            << "row " << r;
+    }
+}
+
 TEST_P(Products, LeadingAxesAreKept) {
   const auto x = random(2 * 3 * 20, 1), w = random(10 * 20, 2);
   const Tensor y = ops::linear(tensor(x, {2, 3, 20}), weight(w, 10, 20));
