@@ -25,9 +25,15 @@ Answerer::Answerer(std::unique_ptr<Decoder> decoder, const Tokenizer& tokenizer,
 bool Answerer::ends(int32_t token) const { return std::ranges::find(ends_, token) != ends_.end(); }
 
 std::span<const float> Answerer::feed(std::span<const int32_t> tokens) {
-  const std::span<const float> logits = decoder_->feed(tokens);
-  fed_.insert(fed_.end(), tokens.begin(), tokens.end());
-  return logits;
+  try {
+    const std::span<const float> logits = decoder_->feed(tokens);
+    fed_.insert(fed_.end(), tokens.begin(), tokens.end());
+    return logits;
+  } catch (...) {
+    decoder_->reset();
+    fed_.clear();
+    throw;
+  }
 }
 
 std::span<const float> Answerer::feed_prompt(std::span<const int32_t> prompt) {

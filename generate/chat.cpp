@@ -12,7 +12,6 @@
 #include "generate/dialogue.h"
 #include "generate/output.h"
 #include "logging/logging.h"
-#include "runtime/op_report.h"
 #include "runtime/programs.h"
 
 namespace trm {
@@ -37,15 +36,6 @@ Tokenizer open_tokenizer(const LoadedModel& loaded, const Options& options) {
   return tokenizer;
 }
 
-/// Whether decoding may be captured: a first token shows which ops are not native.
-bool compiles(const Model& model, const Options& options) {
-  const CompileRule rule = compile_rule(model.device());
-  if (!rule.on || options.op_report) return false;
-  make_incremental_decoder(model, false)->feed(std::vector<int32_t>{0});
-  const std::string fallen = fallen_back_op(model.device().kind);
-  return compile_rule(model.device(), fallen.empty() ? std::nullopt : std::optional(fallen)).on;
-}
-
 std::unique_ptr<Decoder> make_decoder(const Model& model, const Options& options) {
   const bool causal = !model.sees_future();
   if (options.decoding == Decoding::incremental && !causal)
@@ -56,7 +46,7 @@ std::unique_ptr<Decoder> make_decoder(const Model& model, const Options& options
     if (!options.decoding) note("The model is not causal: the whole window is computed for every token.");
     return make_window_decoder(model);
   }
-  return make_incremental_decoder(model, compiles(model, options));
+  return make_incremental_decoder(model, compile_rule(model.device()).on && !options.op_report);
 }
 
 void report(const Answer& answer, const Options& options, int64_t window, uint64_t seed) {

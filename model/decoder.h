@@ -4,8 +4,6 @@
 #include <span>
 #include <vector>
 
-#include "device/arena.h"
-#include "device/backend.h"
 #include "model/model.h"
 
 namespace trm {
@@ -15,7 +13,7 @@ class Decoder {
  public:
   virtual ~Decoder() = default;
   /// Appends tokens and returns the logits f32 [V] that follow the last one, valid until the next call. Throws std::length_error when the window would
-  /// overflow.
+  /// overflow. Where it throws, its tokens are not there; where some of them were placed already, none is (length() is 0).
   virtual std::span<const float> feed(std::span<const int32_t> tokens) = 0;
   /// Forgets all tokens.
   virtual void reset() = 0;
@@ -24,13 +22,13 @@ class Decoder {
 
  protected:
   explicit Decoder(int64_t window) : window_(window) {}
+  /// Throws std::invalid_argument for no tokens, std::length_error where the window would overflow.
   void require_room(int64_t tokens) const;
   int64_t window_;
 };
 
-/// Incremental and exact. In a causal recursion the state at a position depends only on earlier positions at the same depth (supervision step, H cycle, L call
-/// or H update, layer), so a state (keys and values, for attention) is kept per depth and a new token costs one position. One token's work is captured and replayed where
-/// `compile` is on. Throws std::invalid_argument for a model that is not causal.
+/// Incremental and exact: a DecodingEngine of one slot. One token's work is captured and replayed where `compile` is on and no op falls back to the cpu.
+/// Throws std::invalid_argument for a model that is not causal.
 std::unique_ptr<Decoder> make_incremental_decoder(const Model& model, bool compile);
 
 /// Computes the whole window again for every token: the reference for the incremental one, and the only way for models that see the future (their

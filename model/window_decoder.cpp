@@ -1,6 +1,7 @@
 #include <stdexcept>
 
 #include "autograd/tape.h"
+#include "device/arena.h"
 #include "model/decoder.h"
 
 namespace trm {
@@ -11,14 +12,14 @@ class WindowDecoder final : public Decoder {
   explicit WindowDecoder(const Model& model) : Decoder(model.config().seq_len), model_(model), arena_(std::make_shared<Arena>(model.device())) {}
 
   std::span<const float> feed(std::span<const int32_t> tokens) override {
-    if (tokens.empty()) throw std::invalid_argument("the decoder was given no tokens");
     require_room(static_cast<int64_t>(tokens.size()));
-    tokens_.insert(tokens_.end(), tokens.begin(), tokens.end());
+    std::vector<int32_t> all = tokens_;
+    all.insert(all.end(), tokens.begin(), tokens.end());
     const NoGradient off;
     const ArenaScope scope(arena_);
     const ModelConfig& c = model_.config();
     const Device device = model_.device();
-    std::vector<int32_t> window = tokens_;
+    std::vector<int32_t> window = all;
     if (model_.sees_future()) window.resize(c.seq_len, c.pad_id);
     const int64_t count = static_cast<int64_t>(window.size());
     const Tensor input = Tensor::from(window, {1, count}, device);
@@ -32,8 +33,9 @@ class WindowDecoder final : public Decoder {
     for (const Tensor& z : model_.fresh_latents(1, c.prefix() + count)) latents.emplace_back(z);
     for (int step = 0; step < c.halt_max_steps; ++step) latents = model_.recursion().forward(std::move(latents), x, {});
     const Tensor& z = latents[model_.recursion().output()].value();
-    const int64_t D = z.size(2), last = c.prefix() + static_cast<int64_t>(tokens_.size()) - 1;
+    const int64_t D = z.size(2), last = c.prefix() + static_cast<int64_t>(all.size()) - 1;
     logits_ = ops::linear(z.view(last * D, {1, D}), model_.lm_head().weight).to_vector<float>();
+    tokens_ = std::move(all);
     return logits_;
   }
 

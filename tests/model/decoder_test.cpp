@@ -1,4 +1,5 @@
 // Incremental decoding gives the window's logits, token by token and in pieces, on every device.
+#include "device/backend.h"
 #include "model/decoder.h"
 #include "tests/ops/harness.h"
 
