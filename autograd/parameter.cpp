@@ -10,7 +10,7 @@ Parameter& ParameterStore::add(std::string name, const Shape& shape, ParameterUs
   if (values_) throw std::logic_error("parameter " + name + " is declared after materialize");
   if (static_cast<int64_t>(initial.size()) != shape.elements())
     throw std::logic_error("parameter " + name + " " + to_string(shape) + " has " + std::to_string(initial.size()) + " initial values");
-  parameters_.push_back(std::make_unique<Parameter>(Parameter{std::move(name), shape, use, role, {}, {}, {}}));
+  parameters_.push_back(std::make_unique<Parameter>(Parameter{std::move(name), shape, use, role, {}, {}, {}, 1}));
   initial_.push_back(std::move(initial));
   return *parameters_.back();
 }

@@ -43,6 +43,7 @@ struct Parameter {
   ParameterRole role;
   Tensor master, gradient;
   Weight weight;
+  int row_blocks = 1;  // equal blocks of rows that are matrices by themselves: the heads of a qkv projection
 
   bool trained() const { return gradient.defined(); }
 };

@@ -85,7 +85,8 @@ Options read_options(int argc, char** argv, const char* what, std::vector<std::s
   cxxopts::Options parser(argv[0], what);
   parser.positional_help("PRESET…");
   parser.add_options()("device", "cpu, accelerator, cuda or cuda:N (default: detected)", cxxopts::value(options.device))(
-      "dtype", "bfloat16 or float32", cxxopts::value(options.dtype)->default_value("bfloat16"))("iters", "measured steps", cxxopts::value(options.iterations)->default_value("20"))(
+      "dtype", "bfloat16 or float32", cxxopts::value(options.dtype)->default_value("bfloat16"))(
+      "optimizer", "adamw, adam_atan2 or muon, of a training step", cxxopts::value(options.optimizer)->default_value("adamw"))("iters", "measured steps", cxxopts::value(options.iterations)->default_value("20"))(
       "warmup", "steps before", cxxopts::value(options.warmup)->default_value("5"))(
       "op-report", "then one more step, not captured, with the time of every op", cxxopts::value(options.op_report))("presets", "what to time", cxxopts::value(options.presets))("help", "this text");
   parser.parse_positional({"presets"});

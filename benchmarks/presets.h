@@ -22,12 +22,12 @@ Preset find_preset(const std::string& name, bool decoding);
 double peak_gib(Device device);
 
 struct Options {
-  std::string device, dtype = "bfloat16";
+  std::string device, dtype = "bfloat16", optimizer = "adamw";
   int iterations = 20, warmup = 5;
   bool op_report = false;
   std::vector<std::string> presets;
 };
-/// --device --dtype --iters --warmup --op-report PRESET…; prints help or an error and exits where that is asked for or due.
+/// --device --dtype --optimizer (of training) --iters --warmup --op-report PRESET…; prints help or an error and exits where that is asked for or due.
 Options read_options(int argc, char** argv, const char* what, std::vector<std::string> default_presets);
 
 double median(std::vector<double> values);

@@ -220,6 +220,22 @@ TRM_KERNEL(adam_atan2,
 TRM_KERNEL(ema_update,
            void(const Tensor& p, const Tensor& control, const Tensor& rates, Tensor* ema, Tensor* narrow),
            Dtypes::float32);
+// Muon (K. Jordan, 2024; arXiv 2601.19085), over the span of all its matrices, f32 [n]: buffer ← μ·buffer +
+// (1 - μ)·clip·g; u = μ·buffer + (1 - μ)·clip·g. Where control[apply] is 0 u becomes 0.
+TRM_KERNEL(muon_momentum,
+           void(const Tensor& g, const Tensor& control, float momentum, Tensor& buffer, Tensor& u),
+           Dtypes::float32);
+// Each matrix U [rows, columns] at u[offsets[i]] becomes scale · X: X = bfloat16(U) / max(‖U‖, 1e-7), then the steps of
+// op_types.h, A being the smaller of X Xᵀ and Xᵀ X. offsets i64 [count], not overlapping. Where a matrix engine takes
+// bfloat16, X, A and bA + cA² are of it, with sums in float32.
+TRM_KERNEL(newton_schulz,
+           void(const Tensor& offsets, int64_t rows, int64_t columns, NewtonSchulz iteration, float scale, Tensor& u),
+           Dtypes::float32);
+// p ← p(1 - lr·wd) - lr·u; ema and narrow as adamw
+TRM_KERNEL(muon_step,
+           void(const Tensor& u, const Tensor& control, const Tensor& rates, float weight_decay, Tensor& p, Tensor* ema,
+                Tensor* narrow),
+           Dtypes::float32);
 // For each id that occurs in ids i32 [R]: w ← w(1 - lr·wd) - lr·sign(Σ rows with that id); table f32 [P, W], rows f32
 // [R, W]
 TRM_KERNEL(sign_sgd,

@@ -48,4 +48,10 @@ struct AdamSettings {
   float beta1 = 0.9f, beta2 = 0.95f, weight_decay = 0.1f, eps = 1e-8f;
 };
 
+/// Steps of X ← aX + (bA + cA²)X, A = X Xᵀ; on the singular values s ← as + bs³ + cs⁵. The defaults are Muon's.
+struct NewtonSchulz {
+  int steps = 3;
+  float a = 3.4445f, b = -4.7750f, c = 2.0315f;
+};
+
 }  // namespace trm

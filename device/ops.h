@@ -136,6 +136,10 @@ void adamw(const Tensor& g, const Tensor& control, const Tensor& rates, const Ad
 void adam_atan2(const Tensor& g, const Tensor& control, const Tensor& rates, const AdamSettings& settings, AdamState& state);
 /// The moving average and the bfloat16 copy of new parameters p f32 [n], for rules that do not write them themselves; undefined: not kept.
 void ema_update(const Tensor& p, const Tensor& control, const Tensor& rates, Tensor& ema, Tensor& narrow);
+void muon_momentum(const Tensor& g, const Tensor& control, float momentum, Tensor& buffer, Tensor& u);
+/// The matrices at these places of u; the caller sees to it that they lie in u and do not overlap.
+void newton_schulz(const Tensor& offsets, int64_t rows, int64_t columns, const NewtonSchulz& iteration, float scale, Tensor& u);
+void muon_step(const Tensor& u, const Tensor& control, const Tensor& rates, float weight_decay, Tensor& p, Tensor& ema, Tensor& narrow);
 void sign_sgd(const Tensor& rows, const Tensor& ids, const Tensor& control, const Tensor& rates, float weight_decay, Tensor& table);
 
 }  // namespace trm::ops

@@ -63,7 +63,7 @@ std::function<void()> OptimizerState::begin_step() {
   auto* to = static_cast<float*>(sent_[step_ % 2].get());
   for (size_t i = 0; i <= groups_.size(); ++i, to += Rate::count) {
     to[Rate::lr] = static_cast<float>((i < groups_.size() ? groups_[i].made.lr : settings_.puzzle_lr) * factor);
-    to[Rate::ema] = settings_.ema_rate;
+    to[Rate::ema] = step_ < settings_.ema_start ? 0.0f : settings_.ema_rate;
   }
   return Backend::of(rates_.device()).upload(rates_, sent_[step_ % 2].get());
 }

@@ -15,10 +15,18 @@ OptimizerEntry one_rule(const char* name, Make* make, int state) {
   return {name, groups, state};
 }
 
+/// Muon for the matrices, AdamW for the rest.
+std::vector<ParameterGroup> muon_groups(const OptimizerSettings& s, const ParameterStore& store) {
+  std::vector<ParameterGroup> groups{{make_adamw(s), store.others(), "lr", s.lr, s.weight_decay}};
+  if (store.matrices().count > 0) groups.push_back({make_muon(s, store), store.matrices(), "muon_lr", s.muon.lr, s.muon.weight_decay});
+  return groups;
+}
+
 std::vector<OptimizerEntry>& table() {
   static std::vector<OptimizerEntry> entries{
       one_rule("adamw", make_adamw, 2),
       one_rule("adam_atan2", make_adam_atan2, 2),
+      {"muon", muon_groups, 1},
   };
   return entries;
 }

@@ -46,6 +46,8 @@ struct ParameterGroup {
 std::shared_ptr<UpdateRule> make_adamw(const OptimizerSettings& settings);
 /// Everett et al., "Scaling exponents across parameterizations and optimizers", arXiv 2407.05872
 std::shared_ptr<UpdateRule> make_adam_atan2(const OptimizerSettings& settings);
+/// For the matrices of the blocks (store.matrices()); keeps momentum_buffer. K. Jordan, "Muon", 2024; as in arXiv 2601.19085.
+std::shared_ptr<UpdateRule> make_muon(const OptimizerSettings& settings, const ParameterStore& store);
 /// For rows of a table: w ← w(1 - lr·wd) - lr·sign(Σ gradients of its row), the rows in `ids` only.
 std::shared_ptr<UpdateRule> make_sign_sgd();
 

@@ -84,12 +84,18 @@ OptimizerSettings optimizer_settings(const Settings& settings, int64_t total_ste
   o.weight_decay = static_cast<float>(settings.weight_decay);
   o.beta1 = static_cast<float>(settings.beta1);
   o.beta2 = static_cast<float>(settings.beta2);
+  o.muon.lr = static_cast<float>(settings.muon_lr);
+  o.muon.momentum = static_cast<float>(settings.muon_momentum);
+  o.muon.weight_decay = static_cast<float>(settings.muon_weight_decay);
+  o.muon.steps = settings.muon_steps;
+  o.muon.split_heads = settings.muon_split_heads;
   o.puzzle_lr = static_cast<float>(settings.puzzle_emb_lr);
   o.puzzle_weight_decay = static_cast<float>(settings.puzzle_emb_weight_decay);
   o.grad_clip_norm = static_cast<float>(settings.grad_clip_norm.value_or(0));
   o.frozen = settings.freeze_weights;
   o.ema = settings.ema && !settings.freeze_weights;
   o.ema_rate = static_cast<float>(settings.ema_rate);
+  o.ema_start = settings.ema_start;
   return o;
 }
 

@@ -74,12 +74,18 @@ struct Settings {
   double beta1 = 0.9;
   double beta2 = 0.95;
   double weight_decay = 0.1;
-  std::string optimizer = "adamw";  // adamw | adam_atan2
+  std::string optimizer = "adamw";  // adamw | adam_atan2 | muon
+  double muon_lr = 0.02;
+  double muon_momentum = 0.6;
+  int muon_steps = 3;  // of Newton-Schulz
+  double muon_weight_decay = 0.005;
+  bool muon_split_heads = false;
   double puzzle_emb_lr = 1e-2;
   double puzzle_emb_weight_decay = 0.1;
   std::optional<double> grad_clip_norm;
   bool ema = false;
   double ema_rate = 0.999;
+  int ema_start = 0;  // optimizer steps
   bool freeze_weights = false;  // train the puzzle embeddings only
   std::int64_t seed = 0;
 

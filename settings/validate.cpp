@@ -61,6 +61,10 @@ void check_puzzle_row(const Settings& settings) {
     throw SettingsError(
         "freeze_weights: true trains the puzzle embeddings only, and arch.puzzle_emb_ndim is 0: nothing is left to "
         "train");
+  if (settings.freeze_weights && settings.optimizer == "muon")
+    throw SettingsError(
+        "freeze_weights: true trains the puzzle embeddings only, and optimizer: muon is for the matrices of the "
+        "blocks, which are frozen then; leave optimizer at adamw");
 }
 
 }  // namespace

@@ -340,6 +340,16 @@ void optimizer(int64_t n) {
   const auto count = static_cast<double>(n);
   rung("adamw", 0, 38 * count, [&] { ops::adamw(g, control, rates, {}, state); });
   rung("adam-atan2", 0, 38 * count, [&] { ops::adam_atan2(g, control, rates, {}, state); });
+  Tensor u = random_tensor({n}, DType::float32, 42), buffer = Tensor::zeros({n}, DType::float32, cuda);
+  rung("muon momentum", 0, 16 * count, [&] { ops::muon_momentum(g, control, 0.6f, buffer, u); });
+  rung("muon step", 0, 22 * count, [&] { ops::muon_step(u, control, rates, 0, state.p, state.ema, state.narrow); });
+  for (const auto& [rows, columns] : {std::pair<int64_t, int64_t>{512, 1536}, {3072, 512}, {97, 512}}) {
+    if (2 * rows * columns > n) continue;
+    const Tensor offsets = Tensor::from(std::vector<int64_t>{0, rows * columns}, {2}, cuda);
+    const auto k = static_cast<double>(std::min(rows, columns)), size = static_cast<double>(rows * columns);
+    rung("newton-schulz, 2 of " + to_string(Shape{rows, columns}), 2 * 3 * (4 * size * k + 2 * k * k * k), 0,
+         [&] { ops::newton_schulz(offsets, rows, columns, {}, 1, u); });
+  }
   rung("sum of squares", 0, 4 * count, [&] { ops::sum_of_squares(g, square); });
 }
 

@@ -1,3 +1,5 @@
+#include <algorithm>
+
 #include "benchmarks/ops/cases.h"
 #include "benchmarks/ops/maker.h"
 
@@ -36,6 +38,36 @@ void add_update_cases(std::vector<Case>& all) {
          return [=, p = make.random({parameters}), ema = make.random({parameters}),
                  narrow = Tensor::zeros({parameters}, DType::bfloat16, device)]() mutable {
            ops::ema_update(p, control, rates, ema, narrow);
+         };
+       }});
+  // sudoku_mlp's largest matrices, wide and tall
+  for (const auto& [rows, columns] : {std::pair<int64_t, int64_t>{512, 1536}, {3072, 512}}) {
+    const auto k = static_cast<double>(std::min(rows, columns)), n = static_cast<double>(rows * columns);
+    all.push_back({"newton_schulz", to_string(Shape{2, rows, columns}) + ", 3 steps",
+                   2 * 3 * (4 * n * k + 2 * k * k * k), [rows = rows, columns = columns](DType, Device device) -> Run {
+                     Maker make{DType::float32, device};
+                     const Tensor offsets = Tensor::from(std::vector<int64_t>{0, rows * columns}, {2}, device);
+                     return [=, u = make.random({2 * rows * columns})]() mutable {
+                       ops::newton_schulz(offsets, rows, columns, {}, 1, u);
+                     };
+                   }});
+  }
+  all.push_back({"muon_momentum", to_string(Shape{parameters}), 0, [](DType, Device device) -> Run {
+                   Maker make{DType::float32, device};
+                   const Tensor control =
+                       Tensor::from(std::vector<float>(Control::count, 1.0f), {Control::count}, device);
+                   return [=, g = make.random({parameters}), buffer = make.zeros({parameters}),
+                           u = make.zeros({parameters})]() mutable { ops::muon_momentum(g, control, 0.6f, buffer, u); };
+                 }});
+  all.push_back(
+      {"muon_step", to_string(Shape{parameters}) + " with average and bfloat16 copy", 0,
+       [](DType, Device device) -> Run {
+         Maker make{DType::float32, device};
+         const Tensor control = Tensor::from(std::vector<float>(Control::count, 1.0f), {Control::count}, device),
+                      rates = Tensor::from(std::vector<float>{1e-4f, 0.999f}, {Rate::count}, device);
+         return [=, u = make.random({parameters}), p = make.random({parameters}), ema = make.random({parameters}),
+                 narrow = Tensor::zeros({parameters}, DType::bfloat16, device)]() mutable {
+           ops::muon_step(u, control, rates, 0.005f, p, ema, narrow);
          };
        }});
   const std::string dense = to_string(Shape{parameters});

@@ -28,6 +28,7 @@ void run(const std::string& name, const Options& options) {
   preset.config.forward_dtype = precision_rule(device, parse_dtype(options.dtype)).dtype;
   Model model(preset.config, device, 1, true);
   OptimizerSettings settings;
+  settings.name = options.optimizer;
   settings.lr = 1e-4f;
   settings.puzzle_lr = 1e-4f;
   OptimizerState optimizer(model.parameters(), settings);
@@ -51,10 +52,10 @@ void run(const std::string& name, const Options& options) {
     if (i >= options.warmup) times.push_back(time);
   }
   const double ms = median(times);
-  std::printf(R"({"engine": "trm.cpp", "preset": "%s", "device": "%s", "dtype": "%s", "compiled": %s, "ms_per_step": %.3f, "ms_min": %.3f, )"
+  std::printf(R"({"engine": "trm.cpp", "preset": "%s", "device": "%s", "dtype": "%s", "optimizer": "%s", "compiled": %s, "ms_per_step": %.3f, "ms_min": %.3f, )"
               R"("examples_per_s": %.1f, "tokens_per_s": %.0f, "peak_gib": %.2f})"
               "\n",
-              name.c_str(), to_string(device).c_str(), name_of(preset.config.forward_dtype), compile ? "true" : "false", ms,
+              name.c_str(), to_string(device).c_str(), name_of(preset.config.forward_dtype), options.optimizer.c_str(), compile ? "true" : "false", ms,
               *std::min_element(times.begin(), times.end()), preset.batch / ms * 1e3, static_cast<double>(tokens) / ms * 1e3, peak_gib(device));
   if (options.op_report) {
     OpBase::reset_counts();

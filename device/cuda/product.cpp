@@ -137,9 +137,9 @@ void multiply(Context& context, const char* op, const Product& p) {
     if (found == known->end()) found = known->emplace(key, describe_product(context, op, p)).first;
     d = &found->second;
   }
-  const float one = 1, beta = p.added ? 1.0f : 0.0f;
+  const float beta = p.added ? p.added_factor : 0.0f;
   check(
-      cublasLtMatmul(context.blas, d->operation, &one, p.b.data, d->b, p.a.data, d->a, &beta, p.added ? p.added : p.out,
+      cublasLtMatmul(context.blas, d->operation, &p.factor, p.b.data, d->b, p.a.data, d->a, &beta, p.added ? p.added : p.out,
                      d->out, p.out, d->out, &d->algorithm, context.workspace, context.workspace_bytes, context.stream),
       op);
 }

@@ -15,7 +15,7 @@ struct Operand {
   int64_t stride = 0;
 };
 
-/// out [m, n] = a [m, k] b [k, n] + (beta ? added : 0), `batch` times; float32 accumulation (float32 operands: true
+/// out [m, n] = factor · a [m, k] b [k, n] + added_factor · added, `batch` times; float32 accumulation (float32 operands: true
 /// float32, no TF32).
 struct Product {
   int64_t m = 0, n = 0, k = 0, batch = 1;
@@ -23,6 +23,7 @@ struct Product {
   void* out = nullptr;
   int64_t out_ld = 0, out_stride = 0;
   const void* added = nullptr;  // like out, which it may be; null: nothing is added
+  float factor = 1, added_factor = 1;
   DType in_dtype = DType::float32, out_dtype = DType::float32;
 };
 

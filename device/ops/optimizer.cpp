@@ -57,6 +57,34 @@ void ema_update(const Tensor& p, const Tensor& control, const Tensor& rates, Ten
   if (ema || narrow) kernels::ema_update(p, control, rates, ema ? &ema : nullptr, narrow ? &narrow : nullptr);
 }
 
+void muon_momentum(const Tensor& g, const Tensor& control, float momentum, Tensor& buffer, Tensor& u) {
+  const Shape n{g.elements()};
+  check::shape("muon_momentum", "g", g, DType::float32, n);
+  check::shape("muon_momentum", "control", control, DType::float32, {Control::count});
+  check::shape("muon_momentum", "buffer", buffer, DType::float32, n);
+  check::shape("muon_momentum", "u", u, DType::float32, n);
+  kernels::muon_momentum(g, control, momentum, buffer, u);
+}
+
+void newton_schulz(const Tensor& offsets, int64_t rows, int64_t columns, const NewtonSchulz& iteration, float scale, Tensor& u) {
+  check::shape("newton_schulz", "offsets", offsets, DType::int64, {offsets.elements()});
+  check::shape("newton_schulz", "u", u, DType::float32, {u.elements()});
+  if (offsets.elements() * rows * columns > u.elements())
+    throw DeviceError("newton_schulz: " + std::to_string(offsets.elements()) + " matrices " + to_string(Shape{rows, columns}) + " are more than u " +
+                      to_string(u.shape()) + " holds");
+  kernels::newton_schulz(offsets, rows, columns, iteration, scale, u);
+}
+
+void muon_step(const Tensor& u, const Tensor& control, const Tensor& rates, float weight_decay, Tensor& p, Tensor& ema, Tensor& narrow) {
+  const Shape n{u.elements()};
+  check_plan("muon_step", control, rates);
+  check::shape("muon_step", "u", u, DType::float32, n);
+  check::shape("muon_step", "p", p, DType::float32, n);
+  if (ema) check::shape("muon_step", "ema", ema, DType::float32, n);
+  if (narrow) check::shape("muon_step", "narrow", narrow, DType::bfloat16, n);
+  kernels::muon_step(u, control, rates, weight_decay, p, ema ? &ema : nullptr, narrow ? &narrow : nullptr);
+}
+
 void sign_sgd(const Tensor& rows, const Tensor& ids, const Tensor& control, const Tensor& rates, float weight_decay, Tensor& table) {
   check::shape("sign_sgd", "rows", rows, DType::float32, {ids.elements(), table.size(-1)});
   check::shape("sign_sgd", "ids", ids, DType::int32, {ids.elements()});

@@ -19,6 +19,7 @@ class Attention final : public Mixer {
         o_(linear_parameter(c, prefix + ".self_attn.o_proj.weight", c.config.hidden_size, width_)),
         dtype_(c.store.compute_dtype()),
         device_(c.store.device()) {
+    qkv_.row_blocks = 3 * c.config.num_heads;
     if (c.config.pos_encodings != PositionEncoding::rope) return;
     if (!c.rope)
       c.rope = std::make_shared<const ops::RopeTables>(

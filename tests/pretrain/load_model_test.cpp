@@ -113,6 +113,12 @@ TEST(ModelSettings, CarriesEveryKeyOver) {
   s.lr_schedule = "linear";
   s.grad_clip_norm = 2;
   s.ema = true;
+  s.ema_start = 9;
+  s.muon_lr = 0.5;
+  s.muon_momentum = 0.25;
+  s.muon_steps = 7;
+  s.muon_weight_decay = 0.125;
+  s.muon_split_heads = true;
   const ModelConfig c = model_config(s, {8, 16, 3, 5});
   EXPECT_EQ(c.variant, Variant::trm_hier6);
   EXPECT_EQ(c.loss, LossKind::softmax);
@@ -127,6 +133,12 @@ TEST(ModelSettings, CarriesEveryKeyOver) {
   EXPECT_EQ(o.schedule.min_ratio, 0.5f);
   EXPECT_EQ(o.grad_clip_norm, 2.0f);
   EXPECT_TRUE(o.ema);
+  EXPECT_EQ(o.ema_start, 9);
+  EXPECT_EQ(o.muon.lr, 0.5f);
+  EXPECT_EQ(o.muon.momentum, 0.25f);
+  EXPECT_EQ(o.muon.steps, 7);
+  EXPECT_EQ(o.muon.weight_decay, 0.125f);
+  EXPECT_TRUE(o.muon.split_heads);
 }
 
 }  // namespace

@@ -73,6 +73,18 @@ TEST_F(Resume, OtherOptimizerOtherHalting) {
                                                 "arch.forward_dtype=float32"});
 }
 
+TEST_F(Resume, MuonWithItsAverageFromAStepOn) {
+  make_puzzles();
+  expect_exact_after_kill(puzzles() + Arguments{"optimizer=muon", "muon_split_heads=True", "ema_start=12",
+                                                "lr_warmup_steps=0", "lr_min_ratio=0", "grad_clip_norm=1.0",
+                                                "arch.forward_dtype=float32"});
+  const auto saved = load("run/step_20.h5");
+  EXPECT_TRUE(
+      saved.arrays.contains("optimizer/momentum_buffer/model.inner.L_level.layers.0.self_attn.qkv_proj.weight"));
+  EXPECT_FALSE(saved.arrays.contains("optimizer/exp_avg/model.inner.L_level.layers.0.self_attn.qkv_proj.weight"));
+  EXPECT_TRUE(saved.arrays.contains("optimizer/exp_avg/model.inner.lm_head.weight"));
+}
+
 TEST_F(Resume, EvaluationInTheMiddleOfAnAccumulatedStep) {
   // An epoch is 6 batches of 4, a step is 4 batches: epochs end within a step, and a checkpoint is saved there.
   make_chat(24);
@@ -152,7 +164,8 @@ TEST_F(Resume, ForeignAndNewerFilesAreNamed) {
   ASSERT_EQ(run(chat() + Arguments{"max_steps=2"}).status, 0);
   write_file(folder_ / "foreign.h5", "no checkpoint");
   expect_error(chat() + Arguments{"resume=foreign.h5"}, {"foreign.h5", "not an HDF5 file"});
-  expect_error(chat() + Arguments{"resume=absent.h5"}, {"resume=absent.h5", "no such file", "auto, false or a checkpoint file"});
+  expect_error(chat() + Arguments{"resume=absent.h5"},
+               {"resume=absent.h5", "no such file", "auto, false or a checkpoint file"});
   expect_error(chat() + Arguments{"resume=run"}, {"resume=run is a folder", "resume=auto"});
   auto lacking = load("run/step_2.h5");
   lacking.arrays.erase("loader/cursor");

@@ -24,7 +24,7 @@ const std::vector<Library> libraries{
     {"dnnl", {"device/cpu"}},
     {"oneapi/", {"device/cpu"}},
     {"immintrin.h", {"device/cpu"}},
-    {"Eigen/", {"device/cpu", "checkpoint"}},
+    {"Eigen/", {"device/cpu", "checkpoint", "tests"}},
     {"hdf5", {"checkpoint", "tests"}},
     {"H5", {"checkpoint"}},
     {"zip.h", {"checkpoint", "tests"}},
