@@ -20,10 +20,10 @@ struct Batch {
   int32_t* inputs = nullptr;              ///< [rows, seq_len]
   int32_t* labels = nullptr;              ///< [rows, seq_len], -100 where there is nothing to predict
   int32_t* puzzle_identifiers = nullptr;  ///< [rows]
-  size_t rows = 0;                        ///< the batch size
+  size_t rows = 0;                        ///< the rows here: of several processes, one's share of the batch size
   size_t seq_len = 0;
   size_t real_rows = 0;  ///< the rows behind these are padding: pad_id, -100 and the blank identifier
-  uint32_t set = 0;      ///< of the first row, an index into Dataset::sets(); an evaluation batch is of one set
+  uint32_t set = 0;      ///< of the batch's first row, an index into Dataset::sets(); an evaluation batch is of one set
   std::shared_ptr<void> memory;
 
   std::span<const int32_t> input_row(size_t row) const { return {inputs + row * seq_len, seq_len}; }

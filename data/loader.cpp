@@ -1,5 +1,6 @@
 #include "data/loader.h"
 
+#include <algorithm>
 #include <condition_variable>
 #include <deque>
 #include <exception>
@@ -16,7 +17,9 @@ struct Loader::State {
       : dataset(std::move(dataset_)),
         order(std::move(order_)),
         cursor(order->cursor()),
-        pool(options.batch_size, static_cast<size_t>(dataset->metadata().seq_len), options.allocator),
+        first_row(options.first_row),
+        rows(options.rows_here()),
+        pool(rows, static_cast<size_t>(dataset->metadata().seq_len), options.allocator),
         num_workers(options.num_workers),
         capacity(static_cast<size_t>(options.num_workers) * static_cast<size_t>(options.prefetch)) {}
 
@@ -44,7 +47,9 @@ struct Loader::State {
   void make(Slot& slot, std::span<const ExampleRef> refs) {
     try {
       Batch batch = pool.take();
-      fill_batch(*dataset, refs, batch);
+      const auto first = std::min<size_t>(first_row, refs.size());
+      fill_batch(*dataset, refs.subspan(first, std::min<size_t>(rows, refs.size() - first)), batch);
+      batch.set = refs.front().set;
       slot.batch = std::move(batch);
     } catch (...) {
       slot.error = std::current_exception();
@@ -107,6 +112,7 @@ struct Loader::State {
   std::shared_ptr<const Dataset> dataset;
   std::unique_ptr<Order> order;
   Cursor cursor;
+  uint64_t first_row, rows;
   BatchPool pool;
   int num_workers;
   size_t capacity;
@@ -127,6 +133,10 @@ Loader Loader::make(std::shared_ptr<const Dataset> dataset, std::unique_ptr<Orde
   if (options.num_workers < 0 || options.num_workers > 256) {
     throw DataError("num_workers is " + std::to_string(options.num_workers) + "; 0 to 256 is needed");
   }
+  if (options.first_row >= options.batch_size || options.rows_here() > options.batch_size - options.first_row)
+    throw DataError("rows " + std::to_string(options.first_row) + " to " +
+                    std::to_string(options.first_row + options.rows_here()) + " are not in a batch of " +
+                    std::to_string(options.batch_size));
   if (options.prefetch < 1)
     throw DataError("prefetch is " + std::to_string(options.prefetch) + "; at least 1 is needed");
   return Loader(std::make_unique<State>(std::move(dataset), std::move(order), options));

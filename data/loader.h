@@ -9,10 +9,14 @@
 namespace trm {
 
 struct LoaderOptions {
-  uint64_t batch_size = 0;
+  uint64_t batch_size = 0;   ///< of the global batch: it decides the order
+  uint64_t first_row = 0;    ///< the rows of it that batches here have: of several processes, one's share
+  uint64_t rows = 0;         ///< 0: all from first_row on
   int num_workers = 0;       ///< threads that make batches ahead; 0: in the calling thread. The batches are the same.
   int prefetch = 2;          ///< batches made ahead per worker
   BatchAllocator allocator;  ///< empty: aligned heap memory
+
+  uint64_t rows_here() const { return rows > 0 ? rows : batch_size - first_row; }
 };
 
 /// Batches in the order of a run. To be used from one thread.

@@ -8,7 +8,7 @@ std::optional<Metrics> evaluate(const Model& model, const std::shared_ptr<const 
                                 const LoaderOptions& options, const std::vector<Evaluator*>& evaluators,
                                 const EvaluationProgress& progress) {
   Loader loader = Loader::evaluation(dataset, options);
-  EvaluationStep step(model, static_cast<int64_t>(options.batch_size));
+  EvaluationStep step(model, static_cast<int64_t>(options.rows_here()));
   Reads reads;
   for (const Evaluator* evaluator : evaluators) reads = reads | evaluator->reads();
 

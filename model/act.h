@@ -13,6 +13,7 @@ struct StepOptions {
   bool heads = true;          // vocabulary head, losses and metrics; without (evaluation only) the step leaves latents and q
   bool keep_logits = false;   // logits [B, S, V] are wanted: head and loss are then not fused
   uint64_t seed = 0;          // of the halting exploration
+  int64_t first_row = 0;      // place of the first row in the global batch
 };
 
 /// What one supervision step leaves besides the carry.

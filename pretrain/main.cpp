@@ -7,6 +7,7 @@
 #include "device/op.h"
 #include "device/rules.h"
 #include "device/selection.h"
+#include "distributed/communicator.h"
 #include "pretrain/command_line.h"
 #include "pretrain/signals.h"
 #include "pretrain/trainer.h"
@@ -54,7 +55,8 @@ int train(const CommandLine& line, const Settings& settings, const std::string& 
   const std::string command = resume_command(program, line, plan.folder.string());
   if (line.op_report) dispatch_settings().timing = true;
   catch_stop_signals();
-  Trainer trainer(settings, std::move(data), std::move(plan), device);
+  const std::unique_ptr<Communicator> communicator = single_process();
+  Trainer trainer(settings, std::move(data), std::move(plan), device, *communicator);
   const int status = trainer.run(command);
   if (line.op_report) report_ops(*line.op_report);
   return status;

@@ -45,11 +45,13 @@ bool is_arc(const Settings& settings) {
 
 }  // namespace
 
-Trainer::Trainer(const Settings& settings, TrainingData data, RunPlan plan, Device device)
+Trainer::Trainer(const Settings& settings, TrainingData data, RunPlan plan, Device device, Communicator& communicator)
     : settings_(settings),
       data_(std::move(data)),
       plan_(std::move(plan)),
       device_(device),
+      communicator_(communicator),
+      rows_(rows_of(communicator.rank(), communicator.size(), settings.global_batch_size)),
       compile_(compile_rule(device)),
       loading_(loader_rule(device, settings.num_workers, settings.pin_memory)),
       planned_(plan_steps(settings, *data_.train)),
@@ -141,6 +143,8 @@ void Trainer::make_model(const std::optional<checkpoint::Checkpoint>& resumed) {
 LoaderOptions Trainer::loader_options() const {
   LoaderOptions options;
   options.batch_size = static_cast<uint64_t>(settings_.global_batch_size);
+  options.first_row = static_cast<uint64_t>(rows_.first);
+  options.rows = static_cast<uint64_t>(rows_.count);
   options.num_workers = loading_.workers;
   if (loading_.pinned)
     options.allocator = [device = device_](size_t bytes) { return Backend::of(device).allocate_host(bytes); };
@@ -150,7 +154,8 @@ LoaderOptions Trainer::loader_options() const {
 void Trainer::make_step(const std::optional<checkpoint::Checkpoint>& resumed) {
   optimizer_ = std::make_unique<OptimizerState>(model_->parameters(), optimizer_settings(settings_, planned_));
   TrainingStep::Options options;
-  options.batch = settings_.global_batch_size;
+  options.rows = rows_;
+  options.communicator = &communicator_;
   options.accumulation = settings_.gradient_accumulation_steps;
   options.seed = static_cast<uint64_t>(settings_.seed);
   options.compile = compile_.on;
@@ -167,6 +172,8 @@ void Trainer::make_step(const std::optional<checkpoint::Checkpoint>& resumed) {
   }
   const int rows = settings_.global_batch_size * settings_.gradient_accumulation_steps;
   std::string text = "Batch: " + std::to_string(settings_.global_batch_size);
+  if (!communicator_.alone())
+    text += " (" + std::to_string(rows_.count) + " in each of " + std::to_string(communicator_.size()) + " processes)";
   if (settings_.gradient_accumulation_steps > 1)
     text += " x " + std::to_string(settings_.gradient_accumulation_steps) + " accumulated = " + std::to_string(rows);
   text += "; " + with_commas(planned_) + " optimizer steps planned (" + with_commas(settings_.epochs) + " epochs)";
@@ -179,10 +186,12 @@ void Trainer::make_step(const std::optional<checkpoint::Checkpoint>& resumed) {
 }
 
 void Trainer::open_folder(bool resumed) {
+  if (!communicator_.first()) return;
   std::error_code error;
   fs::create_directories(plan_.folder, error);
   if (error) throw checkpoint::Error("cannot make the run folder " + quoted(plan_.folder) + ": " + error.message());
   lock_.emplace(plan_.folder);
+  if (lock_->problem()) logging::warn(*lock_->problem());
   if (checkpoint::checkpoints_in(plan_.folder) != plan_.present)
     throw checkpoint::Error("the checkpoints in " + quoted(plan_.folder) +
                             " changed while this run was starting: another one wrote there; start again");

@@ -27,7 +27,7 @@ int Trainer::run(const std::string& resume_command) {
   while (!stopped && more && steps_ < target_) {
     if (evaluation_due()) stopped = !evaluate_now(true);
     if (save_due_ && !stopped) save();
-    stopped = stopped || (stop_signal() && step_->pending() == 0);
+    stopped = stopped || (step_->pending() == 0 && stop_asked());
     if (!stopped) more = train_batch();
   }
   progress_.finish();
@@ -40,18 +40,23 @@ int Trainer::run(const std::string& resume_command) {
              evaluated_ != std::pair(steps_, step_->pending()))
       stopped = !evaluate_now(false);
   }
-  save_at_the_end();
+  if (!save_at_the_end()) return 1;
   if (!stopped) {
     logging::note("Done: step " + with_commas(steps_) + ". Checkpoints and metrics are in " + plan_.folder.string());
     return 0;
   }
-  logging::note(std::string("Stopped by ") + signal_name(stop_signal()) + " after step " + with_commas(steps_) +
-                ". To continue:\n  " + resume_command);
-  return 128 + stop_signal();
+  const auto signal = static_cast<int>(communicator_.agree(stop_signal(), "the signal that stopped it"));
+  logging::note(std::string("Stopped by ") + signal_name(signal) + " after step " + with_commas(steps_) +
+                (communicator_.alone() ? ". To continue:\n  " : ". To continue, by the same launcher:\n  ") +
+                resume_command);
+  return communicator_.alone() ? 128 + signal : 0;
 }
+
+bool Trainer::stop_asked() { return communicator_.agree_soon(stop_signal(), "whether to stop") != 0; }
 
 bool Trainer::train_batch() {
   const auto start = Clock::now();
+  communicator_.at_step(steps_ + 1);
   std::optional<Batch> next = loader_->next();
   if (!next) return false;
   const bool stepped = step_->run(next->inputs, next->labels, next->puzzle_identifiers);
@@ -86,6 +91,7 @@ void Trainer::choose_log_interval() {
     log_interval_ = interval;
     if (interval * step >= 0.1) break;
   }
+  log_interval_ = static_cast<int>(communicator_.agree(log_interval_, "the log interval"));
 }
 
 void Trainer::log_if_due() {
@@ -121,6 +127,7 @@ void Trainer::log_if_due() {
 }
 
 void Trainer::write_metrics(const Metrics& metrics) {
+  if (!log_) return;
   if (const auto problem = log_->write(steps_, metrics)) logging::warn(*problem);
   if (!events_) return;
   if (const auto problem = events_->write(steps_, metrics)) logging::warn(*problem);
@@ -168,7 +175,8 @@ bool Trainer::evaluate_now(bool at_interval) {
                 std::isnan(total.lm_loss) ? std::fabs(total.lm_loss) : total.lm_loss, total.accuracy,
                 total.exact_accuracy, total.rows, settings_.ema ? ", moving average" : "");
   logging::note("Evaluation at step " + with_commas(steps_) + text);
-  const bool best = writer_->offer(steps_, settings_.dataset_type == "chat" ? total.lm_loss : total.exact_accuracy);
+  const double score = settings_.dataset_type == "chat" ? total.lm_loss : total.exact_accuracy;
+  const bool best = communicator_.agree(writer_ && writer_->offer(steps_, score), "whether it is the best") != 0;
   if (best || settings_.checkpoint_every_eval) {
     save_due_ = true;
     saved_.reset();
@@ -176,29 +184,37 @@ bool Trainer::evaluate_now(bool at_interval) {
   return true;
 }
 
+/// Returns whether it was saved, on all processes alike.
+bool Trainer::write_checkpoint() {
+  const auto capture = [&] {
+    return capture_run(*model_, *optimizer_, *step_, static_cast<uint64_t>(settings_.seed), position());
+  };
+  if (communicator_.alone()) return writer_->save(capture);
+  checkpoint::Checkpoint made = capture();
+  const bool failed = writer_ && !writer_->save([&] { return std::move(made); });
+  return communicator_.agree(failed, "whether the checkpoint was saved") == 0;
+}
+
 bool Trainer::save() {
   save_due_ = false;
-  const bool good = writer_->save(
-      [&] { return capture_run(*model_, *optimizer_, *step_, static_cast<uint64_t>(settings_.seed), position()); });
+  const bool good = write_checkpoint();
   if (good)
     saved_ = {steps_, step_->pending()};
-  else
+  else if (writer_)
     logging::error(writer_->error() +
                    "; training goes on, and saving is tried again at the next checkpoint and at the end");
   return good;
 }
 
-void Trainer::save_at_the_end() {
-  if (!save_due_ && saved_ == std::pair(steps_, step_->pending())) return;
-  const auto capture = [&] {
-    return capture_run(*model_, *optimizer_, *step_, static_cast<uint64_t>(settings_.seed), position());
-  };
-  if (writer_->save(capture)) return;
-  logging::error(writer_->error() + "; trying once more");
+bool Trainer::save_at_the_end() {
+  if (!save_due_ && saved_ == std::pair(steps_, step_->pending())) return true;
+  if (write_checkpoint()) return true;
+  if (writer_) logging::error(writer_->error() + "; trying once more");
   std::this_thread::sleep_for(std::chrono::seconds(1));
-  if (!writer_->save(capture))
-    throw checkpoint::Error(writer_->error() +
-                            "; what was trained since the last checkpoint is lost, older checkpoints are as they were");
+  if (write_checkpoint()) return true;
+  if (!writer_) return false;
+  throw checkpoint::Error(writer_->error() +
+                          "; what was trained since the last checkpoint is lost, older checkpoints are as they were");
 }
 
 }  // namespace trm

@@ -18,15 +18,16 @@
 
 namespace trm {
 
-/// One run of pretrain, from an open dataset to the last checkpoint.
+/// One run of pretrain, from an open dataset to the last checkpoint. Of several processes each has a Trainer, and all
+/// go through the same steps; the first one's writes the files and speaks to the user.
 class Trainer {
  public:
   /// Makes or resumes everything and says what will be done. Throws SettingsError, checkpoint::Error, DataError,
   /// DeviceError; nothing has then been written but the run's folder.
-  Trainer(const Settings& settings, TrainingData data, RunPlan plan, Device device);
+  Trainer(const Settings& settings, TrainingData data, RunPlan plan, Device device, Communicator& communicator);
 
-  /// Trains to the end, or until a stop signal. Returns the exit status: 0, or 128 + the signal's number. Throws
-  /// checkpoint::Error where the last state could not be saved.
+  /// Trains to the end, or until a stop signal that any process got. Returns the exit status: 0, or, of one process,
+  /// 128 + the signal's number. Throws checkpoint::Error where the last state could not be saved.
   int run(const std::string& resume_command);
 
  private:
@@ -46,13 +47,17 @@ class Trainer {
   void choose_log_interval();
   bool evaluation_due() const;
   bool evaluate_now(bool at_interval);  // false where a stop signal came meanwhile
+  bool stop_asked();
+  bool write_checkpoint();
   bool save();
-  void save_at_the_end();
+  bool save_at_the_end();  // false where another process could not
 
   Settings settings_;
   TrainingData data_;
   RunPlan plan_;
   Device device_;
+  Communicator& communicator_;
+  RowRange rows_;  // of the global batch: those of this process
   CompileRule compile_;
   LoaderRule loading_;
   int64_t planned_ = 0, target_ = 0, steps_ = 0, evaluations_ = 0;
@@ -60,10 +65,10 @@ class Trainer {
   std::optional<RunLock> lock_;
   std::unique_ptr<Model> model_;
   std::unique_ptr<OptimizerState> optimizer_;
-  std::unique_ptr<TrainingStep> step_;
   std::optional<Loader> loader_;
-  std::optional<Batch> batch_;  // its memory is in use until the next one has been given to the step
-  std::optional<MetricsLog> log_;
+  std::optional<Batch> batch_;          // its memory is in use until the next one has been given to the step
+  std::unique_ptr<TrainingStep> step_;  // goes before these: it waits for uploads that read their memory
+  std::optional<MetricsLog> log_;       // this and the next two: of the first process
   std::optional<EventFile> events_;
   std::optional<CheckpointWriter> writer_;
 

@@ -91,7 +91,7 @@ class Rig {
   }
   static TrainingStep::Options options(Device device) {
     TrainingStep::Options o;
-    o.batch = rows;
+    o.rows = all_rows(rows);
     o.seed = 1;
     o.compile = compile_rule(device).on;
     return o;

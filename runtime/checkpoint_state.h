@@ -29,12 +29,14 @@ struct RunPosition {
   int64_t evaluations = 0;  // intervals of evaluation that have passed
 };
 
-/// Everything that resuming needs. Waits for the device. The caller adds config, tokenizer and notes.
+/// Everything that resuming needs. Waits for the device. The caller adds config, tokenizer and notes. Of several
+/// processes all call it, and the first gets what one process with the global batch would write; the others get an
+/// empty one.
 checkpoint::Checkpoint capture_run(const Model& model, OptimizerState& optimizer, TrainingStep& step, uint64_t seed,
                                    const RunPosition& position);
 
-/// Puts it back: afterwards the run goes on as if it had never stopped. Throws checkpoint::Error naming what is missing
-/// or of another shape.
+/// Puts it back: afterwards the run goes on as if it had never stopped. Of several processes each takes its rows,
+/// whatever their number was when it was written. Throws checkpoint::Error naming what is missing or of another shape.
 RunPosition restore_run(const checkpoint::Checkpoint& checkpoint, const std::string& file, Model& model,
                         OptimizerState& optimizer, TrainingStep& step);
 

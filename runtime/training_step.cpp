@@ -16,13 +16,15 @@ DeviceBatch empty_batch(const Model& model, int64_t batch) {
 
 TrainingStep::TrainingStep(Model& model, OptimizerState& optimizer, const Options& options)
     : model_(model), optimizer_(optimizer), options_(options), backend_(Backend::of(model.device())), arena_(std::make_shared<Arena>(model.device())),
-      carry_(Carry::initial(model, options.batch)), staged_{empty_batch(model, options.batch), empty_batch(model, options.batch)},
-      incoming_(empty_batch(model, options.batch)), metrics_(Tensor::zeros({Metric::count}, DType::float32, model.device())) {
+      carry_(Carry::initial(model, options.rows.count)), staged_{empty_batch(model, options.rows.count), empty_batch(model, options.rows.count)},
+      incoming_(empty_batch(model, options.rows.count)), metrics_(Tensor::zeros({Metric::count}, DType::float32, model.device())) {
   const bool puzzles = model.config().puzzle_emb_ndim > 0;
   if (puzzles) {
-    const int64_t rows = options.batch * options.accumulation;
-    puzzle_.rows = Tensor::zeros({rows, model.config().puzzle_emb_ndim}, DType::float32, model.device());
-    puzzle_.ids = Tensor::zeros({rows}, DType::int32, model.device());
+    const auto empty_rows = [&](int64_t rows) {
+      return PuzzleGradients{Tensor::zeros({rows, model.config().puzzle_emb_ndim}, DType::float32, model.device()), Tensor::zeros({rows}, DType::int32, model.device())};
+    };
+    puzzle_ = empty_rows(options.rows.count * options.accumulation);
+    all_puzzle_ = alone() ? puzzle_ : empty_rows(options.rows.total * options.accumulation);
   }
   micro_steps_.resize(puzzles ? options.accumulation : 1);
 }
@@ -54,11 +56,12 @@ void TrainingStep::execute(Recorded& recorded, const std::function<void()>& work
 void TrainingStep::micro_step(int place) {
   StepOptions step;
   step.training = true;
-  step.grad_scale = 1.0f / (static_cast<float>(options_.batch) * static_cast<float>(options_.accumulation));
+  step.grad_scale = 1.0f / (static_cast<float>(options_.rows.total) * static_cast<float>(options_.accumulation));
   step.seed = options_.seed;
+  step.first_row = options_.rows.first;
   const StepResult result = supervision_step(model_, carry_, incoming_, optimizer_.counters(), step, metrics_);
   if (!result.puzzle_gradient) return;
-  const int64_t B = options_.batch;
+  const int64_t B = options_.rows.count;
   puzzle_.rows.rows(place * B, B).copy_from(result.puzzle_gradient);
   puzzle_.ids.rows(place * B, B).copy_from(carry_.data.puzzle_identifiers);
 }
@@ -82,17 +85,41 @@ bool TrainingStep::run(const int32_t* inputs, const int32_t* labels, const int32
   micro_batches_ += 1;
   if (++pending_ < options_.accumulation) return false;
   pending_ = 0;
+  if (!alone()) exchange_gradients();
   execute(update_, [&] {
     const Tensor& table = model_.puzzle_table();
-    optimizer_.update(model_.parameters(), table ? &puzzle_ : nullptr, table ? &table : nullptr);
+    optimizer_.update(model_.parameters(), table ? &all_puzzle_ : nullptr, table ? &table : nullptr);
   });
   return true;
 }
 
+/// In the order of one process: micro-batch, then row.
+void TrainingStep::exchange_gradients() {
+  Communicator& all = *options_.communicator;
+  all.sum(model_.parameters().gradients(), "the sum of gradients");
+  if (!puzzle_.rows) return;
+  const int64_t B = options_.rows.count, total = options_.rows.total;
+  for (int64_t place = 0; place < options_.accumulation; ++place) {
+    all.gather(puzzle_.rows.rows(place * B, B), all_puzzle_.rows.rows(place * total, total), "the gradients of puzzle rows");
+    all.gather(puzzle_.ids.rows(place * B, B), all_puzzle_.ids.rows(place * total, total), "the identifiers of puzzle rows");
+  }
+}
+
+void TrainingStep::bring_sums_together() {
+  if (alone()) return;
+  std::vector<Tensor> parts{metrics_};
+  if (pending_ > 0) parts.push_back(model_.parameters().gradients());
+  for (const Tensor& part : parts) {
+    options_.communicator->sum(part, "the sums for a checkpoint");
+    if (!options_.communicator->first()) part.fill_zero();
+  }
+}
+
 MetricsReading TrainingStep::read_metrics() {
+  if (!alone()) options_.communicator->sum(metrics_, "the sum of metrics");
   const auto sums = metrics_.to_vector<float>();
   metrics_.fill_zero();
-  const double rows = micro_batches_ * static_cast<double>(options_.batch);
+  const double rows = micro_batches_ * static_cast<double>(options_.rows.total);
   micro_batches_ = 0;
   return divide_metrics(sums, rows);
 }

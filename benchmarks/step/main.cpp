@@ -33,7 +33,7 @@ void run(const std::string& name, const Options& options) {
   settings.puzzle_lr = 1e-4f;
   OptimizerState optimizer(model.parameters(), settings);
   const bool compile = compile_rule(device).on && !options.op_report;
-  TrainingStep step(model, optimizer, {preset.batch, 1, 1, compile});
+  TrainingStep step(model, optimizer, {all_rows(preset.batch), 1, 1, compile});
   Backend& backend = Backend::of(device);
 
   const int64_t tokens = static_cast<int64_t>(preset.batch) * preset.config.seq_len;

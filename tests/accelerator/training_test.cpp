@@ -62,7 +62,7 @@ Trained train(const ModelConfig& config, Device device) {
   settings.ema = true;
   settings.ema_rate = 0.9f;
   OptimizerState optimizer(run.model->parameters(), settings);
-  TrainingStep step(*run.model, optimizer, {batch, 1, 11, false});
+  TrainingStep step(*run.model, optimizer, {all_rows(batch), 1, 11, false});
   for (int i = 0; i < steps; ++i) {
     const auto inputs = random_integers(batch * config.seq_len, 1, config.vocab_size, 2 * i);
     const auto ids = random_integers(batch, 0, 5, 1000 + i);

@@ -76,6 +76,52 @@ TEST_F(LoaderOf, EvaluationIsTheSameForAnyNumberOfWorkers) {
   EXPECT_EQ(rest_of(loader), expected);
 }
 
+// Each process's loader has its rows of the same global batches.
+TEST_F(LoaderOf, SharesMakeTheWhole) {
+  const auto rows = [](const std::optional<Batch>& batch) {
+    std::vector<std::vector<int32_t>> all;
+    for (size_t row = 0; row < batch->rows; ++row) {
+      all.emplace_back(batch->input_row(row).begin(), batch->input_row(row).end());
+      all.back().insert(all.back().end(), batch->label_row(row).begin(), batch->label_row(row).end());
+      all.back().push_back(batch->puzzle_identifiers[row]);
+    }
+    return all;
+  };
+  for (const bool evaluation : {false, true})
+    for (const uint64_t shares : {2, 3}) {
+      const auto make = [&](uint64_t first, uint64_t count) {
+        LoaderOptions some = options(first == 0 ? 0 : 2, 6);
+        some.first_row = first;
+        some.rows = count;
+        return evaluation ? Loader::evaluation(dataset_, some)
+                          : Loader::training(dataset_, DatasetType::kPuzzle, 7, 3, some);
+      };
+      Loader whole = make(0, 0);
+      std::vector<Loader> parts;
+      for (uint64_t share = 0; share < shares; ++share) parts.push_back(make(share * 6 / shares, 6 / shares));
+      while (const auto batch = whole.next()) {
+        std::vector<std::vector<int32_t>> together;
+        size_t real_rows = 0;
+        for (Loader& part : parts) {
+          const auto mine = part.next();
+          ASSERT_TRUE(mine);
+          EXPECT_EQ(mine->rows, 6 / shares);
+          EXPECT_EQ(mine->set, batch->set) << "also where all of its rows are padding";
+          EXPECT_EQ(part.cursor(), whole.cursor());
+          real_rows += mine->real_rows;
+          for (auto& row : rows(mine)) together.push_back(std::move(row));
+        }
+        EXPECT_EQ(together, rows(batch));
+        EXPECT_EQ(real_rows, batch->real_rows);
+      }
+      for (Loader& part : parts) EXPECT_FALSE(part.next());
+    }
+  LoaderOptions beyond = options(0, 4);
+  beyond.first_row = 2;
+  beyond.rows = 3;
+  EXPECT_ERROR_WITH(Loader::evaluation(dataset_, beyond), "rows 2 to 5", "batch of 4");
+}
+
 TEST_F(LoaderOf, CursorIsThatOfTheLastBatchHandedOut) {
   for (const int workers : {0, 1, 3}) {
     Loader loader = training(workers), alone = training(0);

@@ -130,6 +130,18 @@ TEST_F(BadInput, TwoRunsInOneFolder) {
   EXPECT_EQ(run(arguments + Arguments{"resume=auto", "max_steps=1"}).status, 0) << "it is given up";
 }
 
+TEST_F(BadInput, AFileSystemWithoutLocksIsSaid) {
+#if defined(__SANITIZE_ADDRESS__)
+  GTEST_SKIP() << "a sanitizer wants to be the first library";
+#endif
+  const char* library = std::getenv("TRM_NO_LOCKS");
+  ASSERT_TRUE(library) << "run by ctest";
+  make_chat();
+  const Result result = run(chat() + Arguments{"max_steps=1"}, {std::string("LD_PRELOAD=") + library});
+  EXPECT_EQ(result.status, 0) << result.output;
+  EXPECT_TRUE(result.says("warning: the run folder 'run' cannot be locked (No locks available)")) << result.output;
+}
+
 TEST_F(BadInput, StandardOutputThatIsFullOrClosed) {
   make_chat();
   for (const char* to : {"/dev/full", "/dev/null"}) {
