@@ -9,19 +9,6 @@
 #include "device/op.h"
 
 namespace trm {
-namespace {
-
-/// The number in the first of these variables that is set, else -1.
-int first_number(std::initializer_list<const char*> names, const char** found = nullptr) {
-  for (const char* name : names)
-    if (const char* value = std::getenv(name); value && *value) {
-      if (found) *found = name;
-      return std::atoi(value);
-    }
-  return -1;
-}
-
-}  // namespace
 
 CompileRule compile_rule(Device device, const std::optional<std::string>& not_native) {
   if (const char* disabled = std::getenv("DISABLE_COMPILE"); disabled && *disabled) return {false, "DISABLE_COMPILE is set"};
@@ -33,18 +20,6 @@ CompileRule compile_rule(Device device, const std::optional<std::string>& not_na
   if (not_native) return {false, *not_native + " is not native on " + to_string(device)};
   if (dispatch_settings().timing) return {false, "every op is timed (--op-report)"};
   return {true, "default on cuda: the whole step is one CUDA graph"};
-}
-
-void refuse_distributed(Device device) {
-  const char* variable = nullptr;
-  const int rank = first_number({"LOCAL_RANK", "OMPI_COMM_WORLD_LOCAL_RANK", "MV2_COMM_WORLD_LOCAL_RANK", "MPI_LOCALRANKID", "PMI_RANK", "PMIX_RANK", "RANK"}, &variable);
-  if (rank < 0) return;
-  if (device.kind == DeviceKind::accelerator)
-    throw DeviceError("Distributed training is not supported on the accelerator. Run a single process, or use CUDA for several GPUs.");
-  const int world = first_number({"WORLD_SIZE", "LOCAL_WORLD_SIZE", "OMPI_COMM_WORLD_SIZE", "MV2_COMM_WORLD_SIZE", "PMI_SIZE"});
-  if (rank > 0 || world > 1)
-    throw DeviceError("This version trains in one process: the environment asks for more (" + std::string(variable) + "=" + std::to_string(rank) +
-                      "). Start pretrain once, without a launcher, and choose a GPU with --device cuda:N.");
 }
 
 LoaderRule loader_rule(Device device, std::optional<int> num_workers, std::optional<bool> pin_memory) {

@@ -17,9 +17,6 @@ struct CompileRule {
 /// that has fallen back to the cpu is not captured: `not_native` names such an op.
 CompileRule compile_rule(Device device, const std::optional<std::string>& not_native = std::nullopt);
 
-/// Throws DeviceError where the environment asks for more than this one process (LOCAL_RANK or a launcher's rank variable).
-void refuse_distributed(Device device);
-
 struct LoaderRule {
   int workers = 0;
   bool pinned = false;

@@ -38,6 +38,8 @@ class Communicator {
 
   /// The step that training is at, for messages about a rank that is lost.
   virtual void at_step(int64_t) {}
+  /// Waits for all, and takes leave. Without it, this process's end is taken for a failure, and all others end.
+  virtual void finish() {}
 
  protected:
   Communicator(int rank, int size) : rank_(rank), size_(size) {}

@@ -30,6 +30,10 @@ class Evaluator {
   virtual ~Evaluator() = default;
 
   virtual Reads reads() const { return {}; }
+  /// Of several processes: true where add() wants each batch with the rows of all, in order (its last step's
+  /// predictions, q and, if read, logits); else each process adds its own rows, and state() and merge() bring the sums
+  /// together.
+  virtual bool whole_batches() const { return false; }
   /// A batch of `set` (its real_rows; the rows behind are padding) and its supervision steps, the last one at the end.
   virtual void add(const ExampleSet& set, const Batch& batch, const std::vector<EvaluatedStep>& steps) = 0;
   /// After the last batch. Names are whole: "<set>/accuracy".

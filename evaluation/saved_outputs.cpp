@@ -46,8 +46,8 @@ void SavedOutputs::require_known(const std::vector<std::string>& names) {
   }
 }
 
-SavedOutputs::SavedOutputs(fs::path folder, std::vector<std::string> names)
-    : folder_(std::move(folder)), temporary_(folder_), names_(std::move(names)) {
+SavedOutputs::SavedOutputs(fs::path folder, std::vector<std::string> names, bool writes)
+    : folder_(std::move(folder)), temporary_(folder_), names_(std::move(names)), writes_(writes) {
   temporary_ += ".tmp";
   try_to([&] {
     fs::remove_all(temporary_);
@@ -56,13 +56,14 @@ SavedOutputs::SavedOutputs(fs::path folder, std::vector<std::string> names)
 }
 
 SavedOutputs::~SavedOutputs() {
+  if (!writes_) return;
   files_.clear();
   std::error_code ignored;
   fs::remove_all(temporary_, ignored);
 }
 
 void SavedOutputs::try_to(const std::function<void()>& act) {
-  if (failed_) return;
+  if (failed_ || !writes_) return;
   try {
     act();
   } catch (const std::exception& error) {

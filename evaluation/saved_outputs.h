@@ -20,10 +20,12 @@ class SavedOutputs : public Evaluator {
   /// Throws std::runtime_error naming one that there is not, and those that there are.
   static void require_known(const std::vector<std::string>& names);
 
-  SavedOutputs(std::filesystem::path folder, std::vector<std::string> names);
+  /// `writes`: of several processes, the first; the others take part without writing.
+  SavedOutputs(std::filesystem::path folder, std::vector<std::string> names, bool writes = true);
   ~SavedOutputs() override;
 
   Reads reads() const override;
+  bool whole_batches() const override { return true; }
   void add(const ExampleSet& set, const Batch& batch, const std::vector<EvaluatedStep>& steps) override;
   /// Completes the folder; there are no metrics in it.
   Metrics metrics() override;
@@ -39,7 +41,7 @@ class SavedOutputs : public Evaluator {
   std::filesystem::path folder_, temporary_;
   std::vector<std::string> names_;
   std::map<std::string, std::ofstream> files_;
-  bool failed_ = false;
+  bool writes_, failed_ = false;
 };
 
 }  // namespace trm

@@ -28,16 +28,16 @@ class Terminal final : public spdlog::sinks::base_sink<std::mutex> {
  private:
   void sink_it_(const spdlog::details::log_msg& message) override {
     if (before_) before_();
-    const std::string text(message.payload.data(), message.payload.size());
+    std::string line(message.payload.data(), message.payload.size());
+    line += '\n';
     if (message.level < spdlog::level::warn && notes_ == Notes::standard_output) {
-      std::cout << text << std::endl;
+      std::cout << line << std::flush;
       return;
     }
     std::cout.flush();
-    std::cerr << (message.level == spdlog::level::err    ? "error: "
-                  : message.level == spdlog::level::warn ? "warning: "
-                                                         : "")
-              << text << std::endl;
+    if (message.level >= spdlog::level::warn)
+      line.insert(0, message.level == spdlog::level::err ? "error: " : "warning: ");
+    std::cerr << line << std::flush;  // in one piece: other processes may write there too
   }
   void flush_() override {}
 

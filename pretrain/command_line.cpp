@@ -31,7 +31,14 @@ cxxopts::Options make_options() {
        "only:OP,OP…: an error but for these",
        cxxopts::value<std::string>(), "HOW")  //
       ("log-level", "least that the terminal shows: info, warning or error; train.log has all",
-       cxxopts::value<std::string>(), "LEVEL")                          //
+       cxxopts::value<std::string>(), "LEVEL")                                                                 //
+      ("nproc-per-node", "start N processes on this machine that train together", cxxopts::value<int>(), "N")  //
+      ("rank", "number of this process, from 0, where no launcher says it", cxxopts::value<int>(), "R")        //
+      ("world-size", "number of processes, with --rank", cxxopts::value<int>(), "N")                           //
+      ("local-rank", "number of this process on its machine, with --rank", cxxopts::value<int>(), "R")         //
+      ("master", "where rank 0 can be reached, with --rank", cxxopts::value<std::string>(), "HOST:PORT")       //
+      ("deterministic", "off: several GPUs may sum in another order each time, if that is faster",
+       cxxopts::value<std::string>()->default_value("on"), "on|off")    //
       ("help-config", "print every key of the configuration and stop")  //
       ("h,help", "print this")                                          //
       ("overrides", "", cxxopts::value<std::vector<std::string>>());
@@ -103,9 +110,10 @@ CommandLine parse_command_line(int argc, const char* const* argv) {
       if (!argument.starts_with("-") || argument == "-" || argument == "--") continue;
       const std::string name = argument.substr(argument.starts_with("--") ? 2 : 1);
       const std::string bare = name.substr(0, name.find('='));
-      static const std::vector<std::string> known = {"config-name", "config-path",  "device",    "print-config",
-                                                     "check-setup", "list-devices", "op-report", "fallback",
-                                                     "log-level",   "help-config",  "h",         "help"};
+      static const std::vector<std::string> known = {
+          "config-name",    "config-path", "device",     "print-config", "check-setup", "list-devices",
+          "op-report",      "fallback",    "log-level",  "help-config",  "h",           "help",
+          "nproc-per-node", "rank",        "world-size", "local-rank",   "master",      "deterministic"};
       if (std::find(known.begin(), known.end(), bare) == known.end())
         throw UsageError("unknown option " + argument + hint(argument, known));
     }
@@ -135,6 +143,15 @@ CommandLine parse_command_line(int argc, const char* const* argv) {
       throw UsageError("--op-report=" + *report + ": takes nothing, or =json:FILE");
     line.op_report = report->empty() ? "" : report->substr(form.size());
   }
+  const auto integer = [&](const char* name) -> std::optional<int> {
+    return result.count(name) ? std::optional(result[name].as<int>()) : std::nullopt;
+  };
+  line.launch = {integer("rank"), integer("world-size"), integer("local-rank"), integer("nproc-per-node"),
+                 text(result, "master")};
+  const std::string deterministic = result["deterministic"].as<std::string>();
+  if (deterministic != "on" && deterministic != "off")
+    throw UsageError("--deterministic takes on or off, got '" + deterministic + "'");
+  line.deterministic = deterministic == "on";
   if (result.count("overrides")) line.overrides = result["overrides"].as<std::vector<std::string>>();
   return line;
 }
@@ -150,6 +167,7 @@ std::string usage() {
          "  pretrain arch=trm data_paths=\"[data/sudoku]\" arch.mlp_t=True arch.pos_encodings=none ema=True\n"
          "  pretrain --config-name cfg_chat_fast --print-config\n"
          "  pretrain --check-setup --device cuda\n"
+         "  pretrain --nproc-per-node 2 --config-name cfg_chat data_paths=[data/my-chat]     on two GPUs\n"
          "\nA run's folder is checkpoints/<project_name>/<run_name>, or checkpoint_path: all_config.yaml, "
          "metrics.jsonl, train.log and checkpoints step_<n>.h5.\n"
          "Ctrl-C (SIGINT) or SIGTERM finishes the step, saves, and says how to continue; a second one stops at once.\n";

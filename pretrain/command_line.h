@@ -4,6 +4,7 @@
 #include <string>
 #include <vector>
 
+#include "distributed/launch.h"
 #include "logging/logging.h"
 
 namespace trm {
@@ -19,6 +20,8 @@ struct CommandLine {
   std::optional<std::string> op_report;  // "": on the terminal; else the file of --op-report=json:FILE
   logging::Level log_level = logging::Level::note;
   bool print_config = false, check_setup = false, list_devices = false, help = false, help_config = false;
+  LaunchFlags launch;
+  bool deterministic = true;
   std::vector<std::string> overrides;  // key=value, +key=value, ++key=value, ~key
   std::vector<std::string> arguments;  // as they were typed, without the program's name
 };

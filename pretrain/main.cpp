@@ -5,10 +5,9 @@
 
 #include "data/files.h"
 #include "device/op.h"
-#include "device/rules.h"
 #include "device/selection.h"
-#include "distributed/communicator.h"
 #include "pretrain/command_line.h"
+#include "pretrain/processes.h"
 #include "pretrain/signals.h"
 #include "pretrain/trainer.h"
 #include "runtime/check_setup.h"
@@ -33,8 +32,13 @@ LoadedSettings settings_of(const CommandLine& line) {
 
 Device choose_device(const CommandLine& line) {
   dispatch_settings();  // what the environment says of ops is read and checked
-  const Device device = select_device(line.device).device;
-  refuse_distributed(device);
+  return select_device(line.device).device;
+}
+
+/// For what one process does by itself.
+Device single_device(const CommandLine& line) {
+  const Device device = choose_device(line);
+  refuse_launchers(device.kind, false);
   logging::note("Using device: " + to_string(device));
   return device;
 }
@@ -48,18 +52,42 @@ void report_ops(const std::string& file) {
   logging::note("Op report: " + file);
 }
 
+/// Of the exception being handled.
+void say_failure() {
+  try {
+    throw;
+  } catch (const std::bad_alloc&) {
+    logging::error(process_name() +
+                   "the memory of this machine does not suffice; lower global_batch_size (and raise "
+                   "gradient_accumulation_steps), or the model's sizes");
+  } catch (const std::exception& error) {
+    logging::error(process_name() + error.what());
+  }
+}
+
 int train(const CommandLine& line, const Settings& settings, const std::string& program) {
-  const Device device = choose_device(line);
+  if (const auto status = start_processes(line, program)) return *status;
+  const Device chosen = choose_device(line);
+  const Launch launch = find_process(line, chosen, program);
+  const Device device = device_of(launch, chosen, line);
+  logging::note("Using device: " + to_string(device));
   TrainingData data = TrainingData::open(settings);
-  RunPlan plan = plan_run(settings, data.metadata);
-  const std::string command = resume_command(program, line, plan.folder.string());
-  if (line.op_report) dispatch_settings().timing = true;
-  catch_stop_signals();
-  const std::unique_ptr<Communicator> communicator = single_process();
-  Trainer trainer(settings, std::move(data), std::move(plan), device, *communicator);
-  const int status = trainer.run(command);
-  if (line.op_report) report_ops(*line.op_report);
-  return status;
+  const std::unique_ptr<Communicator> communicator = join_others(line, launch, device, settings, data);
+  try {
+    RunPlan plan = plan_together(*communicator, settings, data.metadata);
+    const std::string command = resume_command(program, line, plan.folder.string());
+    if (line.op_report) dispatch_settings().timing = true;
+    catch_stop_signals();
+    Trainer trainer(settings, std::move(data), std::move(plan), device, *communicator);
+    const int status = trainer.run(command);
+    if (line.op_report && communicator->first()) report_ops(*line.op_report);
+    communicator->finish();
+    return status;
+  } catch (const std::exception&) {
+    // Said before the others hear of it: their end is this process's too.
+    say_failure();
+    return 1;
+  }
 }
 
 int run(int argc, char** argv) {
@@ -76,11 +104,11 @@ int run(int argc, char** argv) {
     std::cout << to_yaml(settings_of(line).settings);
   else if (line.check_setup) {
     if (!line.overrides.empty()) settings_of(line);
-    return check_setup(choose_device(line), std::cout) ? 0 : 1;
+    return check_setup(single_device(line), std::cout) ? 0 : 1;
   } else {
     const Settings settings = settings_of(line).settings;
     if (!line.op_report || !settings.data_paths.empty()) return train(line, settings, argv[0]);
-    choose_device(line);
+    single_device(line);
     report_ops(*line.op_report);
   }
   return 0;
@@ -97,12 +125,8 @@ int main(int argc, char** argv) {
     std::cout.flush();
     if (std::cout) return status;
     logging::error("standard output is closed or full: what was to be written there is missing, all else was done");
-  } catch (const std::bad_alloc&) {
-    logging::error(
-        "the memory of this machine does not suffice; lower global_batch_size (and raise "
-        "gradient_accumulation_steps), or the model's sizes");
-  } catch (const std::exception& error) {
-    logging::error(error.what());
+  } catch (const std::exception&) {
+    say_failure();
   }
   return 1;
 }

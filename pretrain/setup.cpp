@@ -11,6 +11,7 @@
 #include "runtime/memory.h"
 #include "runtime/model_settings.h"
 #include "runtime/programs.h"
+#include "runtime/shared_weights.h"
 #include "settings/error.h"
 #include "settings/validate.h"
 
@@ -170,6 +171,8 @@ void Trainer::make_step(const std::optional<checkpoint::Checkpoint>& resumed) {
     saved_ = {steps_, step_->pending()};
     skipped_ = skipped_said_ = step_->counters()[Counter::skipped];
   }
+  share_weights(*model_, communicator_);
+  require_equal_weights(*model_, communicator_);
   const int rows = settings_.global_batch_size * settings_.gradient_accumulation_steps;
   std::string text = "Batch: " + std::to_string(settings_.global_batch_size);
   if (!communicator_.alone())

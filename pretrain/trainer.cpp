@@ -12,8 +12,14 @@
 #include "pretrain/signals.h"
 #include "runtime/op_report.h"
 #include "runtime/programs.h"
+#include "runtime/shared_weights.h"
 
 namespace trm {
+namespace {
+
+constexpr int64_t weights_compared_every = 1000;  // steps
+
+}  // namespace
 
 int Trainer::run(const std::string& resume_command) {
   if (steps_ >= target_) {
@@ -64,6 +70,7 @@ bool Trainer::train_batch() {
   seconds_ += std::chrono::duration<double>(Clock::now() - start).count();
   if (!stepped) return true;
   ++steps_;
+  if (steps_ % weights_compared_every == 0) require_equal_weights(*model_, communicator_);
   say_compile_choice();
   log_if_due();
   save_due_ = save_due_ || (settings_.checkpoint_interval && steps_ % *settings_.checkpoint_interval == 0);
@@ -151,14 +158,15 @@ bool Trainer::evaluate_now(bool at_interval) {
   std::vector<Evaluator*> evaluators{&means};
   std::optional<SavedOutputs> outputs;
   if (!settings_.eval_save_outputs.empty())
-    evaluators.push_back(
-        &outputs.emplace(plan_.folder / ("step_" + std::to_string(steps_) + "_outputs"), settings_.eval_save_outputs));
+    evaluators.push_back(&outputs.emplace(plan_.folder / ("step_" + std::to_string(steps_) + "_outputs"),
+                                          settings_.eval_save_outputs, communicator_.first()));
   std::optional<Metrics> result;
   try {
-    result = evaluate(*model_, data_.test, loader_options(), evaluators, [&](uint64_t seen, uint64_t examples) {
+    const auto progress = [&](uint64_t seen, uint64_t examples) {
       progress_.activity("evaluating " + std::to_string(seen) + "/" + std::to_string(examples));
-      return stop_signal() == 0;
-    });
+      return !stop_asked();
+    };
+    result = evaluate(*model_, data_.test, loader_options(), evaluators, progress, &communicator_);
     progress_.activity("");
   } catch (...) {
     optimizer_->exchange_with_ema(model_->parameters());

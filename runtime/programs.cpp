@@ -5,7 +5,10 @@
 #include <mach-o/dyld.h>
 #endif
 
+#include <algorithm>
 #include <array>
+#include <cstdlib>
+#include <thread>
 
 #include "device/messages.h"
 
@@ -53,6 +56,12 @@ fs::path installed_config_folder() {
 }
 
 int thread_count() { return omp_get_max_threads(); }
+
+void share_cores(int processes) {
+  const auto all = static_cast<int>(std::thread::hardware_concurrency());
+  if (std::getenv("OMP_NUM_THREADS") || omp_get_num_procs() < all) return;
+  omp_set_num_threads(std::max(1, all / processes));
+}
 
 std::string with_commas(int64_t number) {
   std::string text = std::to_string(number);

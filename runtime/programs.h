@@ -20,6 +20,10 @@ std::filesystem::path installed_config_folder();
 /// Threads that computations on the cpu use: OMP_NUM_THREADS, else the cores.
 int thread_count();
 
+/// So many processes share this machine's cores: each uses its part, where OMP_NUM_THREADS or the launcher's binding does
+/// not say otherwise.
+void share_cores(int processes);
+
 /// "1,234,567"
 std::string with_commas(int64_t number);
 

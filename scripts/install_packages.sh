@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Installs the packages that trm.cpp is built with, and only those that are missing.
-#   scripts/install_packages.sh [--tests]     --tests: also what only the test suite needs
+#   scripts/install_packages.sh [--tests] [--distributed]
+# --tests: also what only the test suite needs; --distributed: also Open MPI, for several processes on cpu
 # Debian and Ubuntu: apt-get, as root or with sudo. macOS: Homebrew. Elsewhere: prints what to install.
 set -euo pipefail
 
@@ -23,12 +24,16 @@ homebrew=(
 
 for argument in "$@"; do
   case $argument in
-    --tests) optional+=(pocl-opencl-icd) ;;
+    --tests) optional+=(pocl-opencl-icd libopenmpi-dev openmpi-bin) ;;
+    --distributed)
+      optional+=(libopenmpi-dev openmpi-bin)
+      homebrew+=(open-mpi)
+      ;;
     -h | --help)
-      sed -n '2,4s/^# \{0,1\}//p' "$0"
+      sed -n '2,5s/^# \{0,1\}//p' "$0"
       exit 0
       ;;
-    *) die "unknown option $argument; known: --tests, --help" ;;
+    *) die "unknown option $argument; known: --tests, --distributed, --help" ;;
   esac
 done
 
@@ -37,6 +42,7 @@ what_is_lost() {
     libdnnl-dev) echo "matrix products on the CPU go through Eigen instead of oneDNN: slower, most of all in bfloat16" ;;
     opencl-headers | ocl-icd-opencl-dev) echo "no accelerator (OpenCL) device" ;;
     libclblast-dev) echo "matrix products on the accelerator are slower" ;;
+    libopenmpi-dev | openmpi-bin) echo "several processes on the CPU are refused, and their tests are skipped" ;;
     pocl-opencl-icd) echo "tests of the accelerator are skipped where there is no other OpenCL device" ;;
   esac
 }

@@ -3,9 +3,10 @@
 #   scripts/package.sh [--build DIR] [--out DIR] [--with-cuda-libs] [--benchmarks] [--no-tarball]
 # --build DIR        a finished build (default build/release; ./quickstart.sh and ./test.sh make it)
 # --out DIR          the folder (default .dist/trm); it is replaced. The tarball lies beside it
-# --with-cuda-libs   also NVIDIA's libraries: then no CUDA toolkit is needed there, only the driver
+# --with-cuda-libs   also NVIDIA's libraries, NCCL among them: then no CUDA toolkit is needed there, only the driver
 # --benchmarks       also the benchmark programs
-# glibc and the NVIDIA driver are never packed: the other machine needs its own driver, and a glibc at least as new as this one's.
+# glibc, MPI and the NVIDIA driver are never packed: the other machine needs its own driver, for several processes on cpu its own Open MPI, and a glibc
+# at least as new as this one's.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
@@ -27,7 +28,7 @@ while (($#)); do
     --benchmarks) benchmarks=1 ;;
     --no-tarball) tarball=0 ;;
     -h | --help)
-      sed -n '2,8s/^# \{0,1\}//p' "$0"
+      sed -n '2,9s/^# \{0,1\}//p' "$0"
       exit 0
       ;;
     *) die "unknown option $1; scripts/package.sh --help lists them" ;;
@@ -69,13 +70,16 @@ of_glibc_or_driver() {
   esac
   return 1
 }
-of_cuda() { [[ $1 != libcurl* && ($1 == libcu* || $1 == libnv*) ]]; }
+of_cuda() { [[ $1 != libcurl* && ($1 == libcu* || $1 == libnv* || $1 == libnccl*) ]]; }
+# Processes are brought together by the MPI whose mpirun starts them.
+of_mpi() { [[ $1 == libmpi* || $1 == libopen-* ]]; }
 
 left_out=()
 gather() {
   local file=$1 name path
   while read -r name path; do
     of_glibc_or_driver "$name" && continue
+    of_mpi "$name" && continue
     if of_cuda "$name" && ((!cuda_libs)); then
       left_out+=("$name")
       continue

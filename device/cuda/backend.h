@@ -1,11 +1,12 @@
 #pragma once
 #include "device/backend.h"
 #include "device/cuda/context.h"
+#include "device/native_stream.h"
 
 namespace trm::cuda {
 
 /// One GPU: a compute stream, a copy stream, memory through cudaMalloc, steps captured as CUDA graphs.
-class CudaBackend final : public Backend {
+class CudaBackend final : public Backend, public NativeStream {
  public:
   explicit CudaBackend(const DeviceInfo& info);
   ~CudaBackend() override;
@@ -20,6 +21,7 @@ class CudaBackend final : public Backend {
   void copy_within(const Tensor& to, const Tensor& from) override;
   void fill_zero(const Tensor& tensor) override;
   void synchronize() override;
+  void* stream() const override { return context_.stream; }
   bool supports(DType dtype) const override;
   std::shared_ptr<void> allocate_host(size_t bytes) override;
   std::function<void()> upload(const Tensor& to, const void* from) override;

@@ -26,34 +26,6 @@ TEST(CompileRule, OnByDefaultOnCudaOnly) {
   EXPECT_NE(compile_rule(cuda).reason.find("DISABLE_COMPILE"), std::string::npos);
 }
 
-/// Clears every variable of launchers, so that the machine's own environment does not matter.
-struct NoLauncher {
-  std::vector<std::unique_ptr<WithEnvironment>> cleared;
-  NoLauncher() {
-    for (const char* name :
-         {"LOCAL_RANK", "OMPI_COMM_WORLD_LOCAL_RANK", "MV2_COMM_WORLD_LOCAL_RANK", "MPI_LOCALRANKID", "PMI_RANK",
-          "PMIX_RANK", "RANK", "WORLD_SIZE", "LOCAL_WORLD_SIZE", "OMPI_COMM_WORLD_SIZE", "MV2_COMM_WORLD_SIZE", "PMI_SIZE"})
-      cleared.push_back(std::make_unique<WithEnvironment>(name, std::nullopt));
-  }
-};
-
-TEST(Distributed, OneProcessOnly) {
-  const NoLauncher clean;
-  for (const Device device : {cuda, accelerator, cpu_device}) EXPECT_NO_THROW(refuse_distributed(device));
-  {
-    const WithEnvironment rank("LOCAL_RANK", "0"), world("WORLD_SIZE", "1");
-    EXPECT_NO_THROW(refuse_distributed(cuda)) << "a launcher that starts one process";
-    EXPECT_NE(message_of([] { refuse_distributed(accelerator); }).find("not supported on the accelerator"),
-              std::string::npos);
-  }
-  {
-    const WithEnvironment rank("LOCAL_RANK", "0"), world("WORLD_SIZE", "2");
-    EXPECT_NE(message_of([] { refuse_distributed(cuda); }).find("LOCAL_RANK=0"), std::string::npos);
-  }
-  const WithEnvironment rank("OMPI_COMM_WORLD_LOCAL_RANK", "1");
-  EXPECT_NE(message_of([] { refuse_distributed(cpu_device); }).find("OMPI_COMM_WORLD_LOCAL_RANK=1"), std::string::npos);
-}
-
 TEST(LoaderRule, FollowsTheDevice) {
   const int cores = std::max(1u, std::thread::hardware_concurrency());
   EXPECT_EQ(loader_rule(accelerator, std::nullopt, std::nullopt).workers, 0);

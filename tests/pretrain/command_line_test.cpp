@@ -66,14 +66,6 @@ TEST_F(CommandLine, DevicesAreChosenListedAndNeverReplaced) {
   EXPECT_TRUE(flag.output.starts_with("Using device: cpu\n")) << flag.output;
 }
 
-TEST_F(CommandLine, MoreThanOneProcessIsRefused) {
-  make_chat();
-  expect_error(chat(), {"one process", "LOCAL_RANK=1"}, {"LOCAL_RANK=1"});
-  expect_error(chat(), {"one process"}, {"LOCAL_RANK=0", "WORLD_SIZE=2"});
-  expect_error(chat(), {"one process"}, {"OMPI_COMM_WORLD_LOCAL_RANK=1"});
-  EXPECT_FALSE(fs::exists(folder_ / "run"));
-}
-
 TEST_F(CommandLine, ChecksTheSetUp) {
   const Result result = run({"--check-setup"});
   EXPECT_EQ(result.status, 0) << result.output;

@@ -16,7 +16,9 @@ struct Library {
   std::vector<std::string> rooms;
 };
 const std::vector<Library> libraries{
-    {"cuda", {"device/cuda"}},
+    {"cuda", {"device/cuda", "distributed/nccl"}},
+    {"nccl", {"distributed/nccl"}},
+    {"mpi.h", {"distributed/mpi"}},
     {"cublas", {"device/cuda"}},
     {"CL/", {"device/accelerator"}},
     {"OpenCL/", {"device/accelerator"}},
