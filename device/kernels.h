@@ -175,8 +175,8 @@ TRM_KERNEL(select_rows, void(const Tensor& halted, const Tensor& incoming, Tenso
 // steps i32 [B] (0 first where halted was true, then + 1) and the new halted boolean [B], from q. halted = steps ≥
 // halt_max_steps; in training with halt_max_steps > 1 also q_halt > 0 (compare_with_continue: q_halt > q_continue), and
 // then only where steps ≥ min_halt. Exploration of row b, the same on every device: bits = random_numbers(seed,
-// RandomPurpose::halting, counters[random_step], b); min_halt = uniform(bits[0]) < exploration_prob ? bits[1] %
-// (halt_max_steps - 1) + 2 : 0. Such a call then adds 1 to counters[random_step], so that every micro-batch draws its
+// RandomPurpose::halting, counters[random_step], first_row + b); min_halt = uniform(bits[0]) < exploration_prob ?
+// bits[1] % (halt_max_steps - 1) + 2 : 0. Such a call then adds 1 to counters[random_step], so that every micro-batch draws its
 // own; other calls leave counters as they are.
 TRM_KERNEL(act_halt, void(const Tensor& q, HaltingRule rule, Tensor& counters, Tensor& steps, Tensor& halted),
            Dtypes::float32);

@@ -13,6 +13,7 @@ struct HaltingRule {
   bool compare_with_continue = false;  // q_halt > q_continue, else q_halt > 0
   float exploration_prob = 0;
   uint64_t seed = 0;
+  int64_t first_row = 0;  // place of the first row in the global batch: draws are by global row
 };
 
 /// Slots of the metrics tensor: sums over rows. The first five over rows that halt in this step and have a valid label, the losses over all rows; the counted

@@ -15,21 +15,6 @@ void take_incoming(const Model& model, Carry& carry, const DeviceBatch& incoming
 
 std::vector<Variable> constants(const std::vector<Tensor>& tensors) { return {tensors.begin(), tensors.end()}; }
 
-/// Rows draw by their place in the global batch: those before `first_row`, which other processes have, are stood in for.
-void halt(const Tensor& q, const HaltingRule& rule, int64_t first_row, Tensor& counters, Carry& carry) {
-  if (first_row == 0) return ops::act_halt(q, rule, counters, carry.steps, carry.halted);
-  const int64_t B = q.size(0), all = first_row + B;
-  const auto widened = [&](const Tensor& rows, const Shape& shape) {
-    const Tensor wide = Tensor::zeros(shape, rows.dtype(), rows.device());
-    wide.rows(first_row, B).copy_from(rows);
-    return wide;
-  };
-  Tensor steps = widened(carry.steps, {all}), halted = widened(carry.halted, {all});
-  ops::act_halt(widened(q, {all, 2}), rule, counters, steps, halted);
-  carry.steps.copy_from(steps.rows(first_row, B));
-  carry.halted.copy_from(halted.rows(first_row, B));
-}
-
 /// One more forward pass without gradient from the new latents tells what continuing would be worth.
 Tensor continue_target(const Model& model, const ModelOutput& out, const Carry& carry, const Variable* rows) {
   const NoGradient off;
@@ -85,8 +70,8 @@ StepResult supervision_step(const Model& model, Carry& carry, const DeviceBatch&
   const Variable* puzzle = rows ? &*rows : nullptr;
   ModelOutput out = model.forward(constants(carry.latents), carry.data.inputs, puzzle);
 
-  const HaltingRule rule{c.halt_max_steps, options.training, c.compare_with_continue(), c.halt_exploration_prob, options.seed};
-  halt(out.q, rule, options.first_row, counters, carry);
+  const HaltingRule rule{c.halt_max_steps, options.training, c.compare_with_continue(), c.halt_exploration_prob, options.seed, options.first_row};
+  ops::act_halt(out.q, rule, counters, carry.steps, carry.halted);
   StepResult result;
   if (!options.heads) {
     for (size_t i = 0; i < carry.latents.size(); ++i) carry.latents[i].copy_from(out.latents[i].value());

@@ -25,11 +25,12 @@ uint4 philox(ulong key, uint4 c) {
   return c;
 }
 
-// early: rows may halt before the last step, and draw the step from which they may. counters: long, the random step at
-// `random_step`.
+// early: rows may halt before the last step, and draw the step from which they may, by their place in the global batch.
+// counters: long, the random step at `random_step`.
 kernel void act_halt(TENSOR(const float, q), TENSOR(const long, counters), TENSOR(int, steps), TENSOR(uchar, halted),
                      const long B, const int halt_max_steps, const int early, const int compare_with_continue,
-                     const float exploration_prob, const ulong seed, const uint purpose, const int random_step) {
+                     const float exploration_prob, const ulong seed, const uint first_row, const uint purpose,
+                     const int random_step) {
   OPEN(const float, q);
   OPEN(const long, counters);
   OPEN(int, steps);
@@ -40,7 +41,7 @@ kernel void act_halt(TENSOR(const float, q), TENSOR(const long, counters), TENSO
     if (early) {
       const float stop = q[2 * b], go_on = q[2 * b + 1];
       const ulong draw = counters[random_step];
-      const uint4 bits = philox(seed, (uint4)((uint)b, purpose, (uint)draw, (uint)(draw >> 32)));
+      const uint4 bits = philox(seed, (uint4)(first_row + (uint)b, purpose, (uint)draw, (uint)(draw >> 32)));
       const bool explores = (float)(bits.x >> 8) * 0x1p-24f < exploration_prob;
       const int least = explores ? (int)(bits.y % (uint)(halt_max_steps - 1)) + 2 : 0;
       halt = (halt || (compare_with_continue ? stop > go_on : stop > 0)) && step >= least;

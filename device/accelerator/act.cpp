@@ -22,7 +22,8 @@ void act_halt(const Tensor& q, HaltingRule rule, Tensor& counters, Tensor& steps
   const Kernel& kernel = kernel_of(context, "act_halt");
   launch(context, "act_halt", kernel, over_elements(context, kernel, q.size(0)), q, counters, steps, halted, q.size(0),
          int32_t{rule.halt_max_steps}, int32_t{early}, int32_t{rule.compare_with_continue}, rule.exploration_prob,
-         rule.seed, static_cast<uint32_t>(RandomPurpose::halting), int32_t{Counter::random_step});
+         rule.seed, static_cast<uint32_t>(rule.first_row), static_cast<uint32_t>(RandomPurpose::halting),
+         int32_t{Counter::random_step});
   if (early) launch(context, "act_halt", kernel_of(context, "advance"), {}, counters, int32_t{Counter::random_step});
 }
 

@@ -21,8 +21,8 @@ __global__ void last_positions_kernel(const int32_t* tokens, int pad_id, int pre
 
 /// The step from which row `b` may halt by itself: 0, or with exploration_prob one of 2 ... halt_max_steps.
 __device__ int32_t minimal_steps(const HaltingRule& rule, int64_t random_step, int64_t b) {
-  const auto bits =
-      random_numbers(rule.seed, RandomPurpose::halting, static_cast<uint64_t>(random_step), static_cast<uint32_t>(b));
+  const auto row = static_cast<uint32_t>(rule.first_row + b);
+  const auto bits = random_numbers(rule.seed, RandomPurpose::halting, static_cast<uint64_t>(random_step), row);
   if (!(uniform(bits[0]) < rule.exploration_prob)) return 0;
   return static_cast<int32_t>(bits[1] % static_cast<uint32_t>(rule.halt_max_steps - 1)) + 2;
 }

@@ -112,6 +112,26 @@ TEST_P(Act, ExplorationDrawsTheDocumentedNumbers) {
   EXPECT_NEAR(explored, 3 * B * 0.4 * 0.75, 60);
 }
 
+// The rows of a process are a range of the global batch, and draw as they would in it.
+TEST_P(Act, ExplorationDrawsByGlobalRow) {
+  const auto halted_of = [&](int64_t first, int64_t count) {
+    Tensor step_counters = counters(3), steps = of(std::vector<int32_t>(count, 1), {count}),
+           halted = booleans(std::vector<uint8_t>(count, 0));
+    ops::act_halt(floats(std::vector<float>(2 * count, 1.0f), {count, 2}),
+                  {.halt_max_steps = 5, .training = true, .exploration_prob = 0.5f, .seed = 9, .first_row = first},
+                  step_counters, steps, halted);
+    return halted.to_vector<uint8_t>();
+  };
+  const auto whole = halted_of(0, 96);
+  ASSERT_NE(halted_of(0, 32), halted_of(32, 32)) << "the parts draw alike: nothing was tested";
+  std::vector<uint8_t> parts;
+  for (const int64_t first : {0, 32, 64}) {
+    const auto part = halted_of(first, 32);
+    parts.insert(parts.end(), part.begin(), part.end());
+  }
+  EXPECT_EQ(parts, whole);
+}
+
 // A minimum never holds a row beyond halt_max_steps, and probability 1 always sets one.
 TEST_P(Act, ExplorationEndsAtTheLastStep) {
   const HaltingRule rule{.halt_max_steps = 3, .training = true, .exploration_prob = 1, .seed = 1};

@@ -43,7 +43,7 @@ struct Training {
   Training(Device device, const OptimizerSettings& settings, uint64_t seed = 3)
       : model(config(), device, seed, true),
         optimizer(model.parameters(), settings),
-        step(model, optimizer, {batch, 2, 1, false}) {}
+        step(model, optimizer, {all_rows(batch), 2, 1, false}) {}
   static ModelConfig config() {
     ModelConfig c;
     c.hidden_size = 32;
