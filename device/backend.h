@@ -19,7 +19,7 @@ struct DeviceInfo {
   std::string driver;        // version text, may be empty
   size_t memory_bytes = 0;   // 0: unknown
   size_t free_bytes = 0;     // counts where memory_bytes is known
-  bool gpu = false;          // chosen by itself only if so (or the kind is cpu)
+  bool eligible = true;      // detection may choose it; else it is used only where asked for
   std::string note;          // why it would or would not be chosen
 };
 
@@ -85,11 +85,25 @@ class Backend {
   std::shared_ptr<Arena> arena_;
 };
 
-/// One kind of device as a whole: finding devices and making their backends. A kind that is not built in has a stand-in that says so.
+/// What is particular to a kind of device and programs decide by (device/rules.h); its backend states it, nobody asks for the kind.
+struct DeviceTraits {
+  bool on_host = false;           // computes on the threads of this process: their number matters, and reading a value waits for nothing
+  std::string capture{};          // what a captured training step is there ("the whole step is one CUDA graph"); empty: it is never captured,
+  std::string no_capture = "its backend captures nothing";            // and this is why
+  std::string no_bfloat16 = "this device computes in float32";        // why, where Backend::supports says that bfloat16 does not compute
+  int loader_workers = 4;         // loader threads where the user sets none, at most the machine's cores
+  int most_loader_workers = 0;    // more get a warning; 0: the machine's cores are the limit
+  bool pins_memory = false;       // batches are staged in page-locked memory
+};
+
+/// One kind of device as a whole: finding devices, making their backends, and what is particular to it. A kind that is not built in has a stand-in that says so.
 class Platform {
  public:
   virtual ~Platform() = default;
   virtual DeviceKind kind() const = 0;
+  /// False: this is the stand-in.
+  virtual bool built_in() const { return true; }
+  virtual const DeviceTraits& traits() const = 0;
   /// Devices of this kind that could be used now; empty with `why_not` set where there is none.
   virtual std::vector<DeviceInfo> devices(std::string& why_not) = 0;
   /// After devices(): true where it found none though there seems to be one (a driver that is too old), so that the choice of another is worth a warning.

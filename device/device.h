@@ -4,7 +4,7 @@
 
 namespace trm {
 
-/// In order of choice: the first kind that is usable is taken.
+/// In order of choice: the first kind that is usable is taken. A new one also gets a row in the table of device.cpp.
 enum class DeviceKind : uint8_t { cuda, accelerator, cpu };
 inline constexpr int device_kinds = 3;
 

@@ -13,7 +13,7 @@ struct CompileRule {
   bool on = false;
   std::string reason;
 };
-/// Whether the training step is captured and replayed: on by default on cuda, never on the accelerator; DISABLE_COMPILE in the environment turns it off. A step
+/// Whether the training step is captured and replayed: on by default where the device can capture (DeviceTraits); DISABLE_COMPILE in the environment turns it off. A step
 /// that has fallen back to the cpu is not captured: `not_native` names such an op.
 CompileRule compile_rule(Device device, const std::optional<std::string>& not_native = std::nullopt);
 

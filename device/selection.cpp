@@ -1,7 +1,6 @@
 #include "device/selection.h"
 
 #include <algorithm>
-#include <array>
 #include <cstdlib>
 #include <sstream>
 
@@ -10,8 +9,6 @@
 
 namespace trm {
 namespace {
-
-constexpr std::array order{DeviceKind::cuda, DeviceKind::accelerator, DeviceKind::cpu};
 
 std::string what_there_is() {
   std::string text;
@@ -31,14 +28,20 @@ Device require_usable(const Device& device, const std::string& asked_by) {
 
 }  // namespace
 
+std::vector<DeviceKind> kinds_in_order() {
+  std::vector<DeviceKind> kinds;
+  for (int kind = 0; kind < device_kinds; ++kind) kinds.push_back(static_cast<DeviceKind>(kind));
+  return kinds;
+}
+
 Selection select_device(const std::optional<std::string>& flag) {
   if (flag) return {require_usable(parse_device(*flag), "--device"), ChosenBy::flag};
   if (const char* forced = std::getenv("TRM_DEVICE"); forced && *forced) return {require_usable(parse_device(forced), "TRM_DEVICE"), ChosenBy::environment};
-  for (const DeviceKind kind : order) {
+  for (const DeviceKind kind : kinds_in_order()) {
     std::string why_not;
     Platform& platform = platform_of(kind);
     for (const DeviceInfo& info : platform.devices(why_not))
-      if (kind != DeviceKind::accelerator || info.gpu) return {info.device, ChosenBy::detection};
+      if (info.eligible) return {info.device, ChosenBy::detection};
     if (platform.out_of_order()) tell(MessageKind::warning, std::string(name_of(kind)) + " is not used: " + why_not);
   }
   throw DeviceError("no usable device was found");
@@ -47,13 +50,12 @@ Selection select_device(const std::optional<std::string>& flag) {
 std::vector<DeviceInfo> list_devices() {
   std::vector<DeviceInfo> all;
   bool chosen = false;
-  for (const DeviceKind kind : order) {
+  for (const DeviceKind kind : kinds_in_order()) {
     std::string why_not;
     for (DeviceInfo& info : platform_of(kind).devices(why_not)) {
-      const bool eligible = kind != DeviceKind::accelerator || info.gpu;
-      if (eligible && !chosen) info.note = "chosen by default";
-      else if (info.note.empty()) info.note = eligible ? "used when asked for: an earlier one is preferred" : "not a GPU: used only when asked for";
-      chosen |= eligible;
+      if (info.eligible && !chosen) info.note = "chosen by default";
+      else if (info.note.empty()) info.note = info.eligible ? "used when asked for: an earlier one is preferred" : "used only when asked for";
+      chosen |= info.eligible;
       all.push_back(std::move(info));
     }
   }
@@ -68,7 +70,7 @@ std::string describe_devices() {
     if (!info.driver.empty()) text << ", " << info.driver;
     text << "  [" << info.note << "]\n";
   }
-  for (const DeviceKind kind : order) {
+  for (const DeviceKind kind : kinds_in_order()) {
     std::string why_not;
     if (platform_of(kind).devices(why_not).empty()) text << name_of(kind) << "  none: " << why_not << "\n";
   }

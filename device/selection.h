@@ -8,6 +8,9 @@
 
 namespace trm {
 
+/// All kinds, in order of choice.
+std::vector<DeviceKind> kinds_in_order();
+
 /// How the device was chosen; for the line that programs print.
 enum class ChosenBy { flag, environment, detection };
 struct Selection {

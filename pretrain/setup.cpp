@@ -98,7 +98,7 @@ void Trainer::check_resumable(const checkpoint::Checkpoint& resumed) {
   if (!device.empty() && device != name_of(device_.kind))
     logging::note("Note: the checkpoint was made on " + device + "; on " + name_of(device_.kind) +
                   " its numbers are continued within rounding, not bit for bit");
-  else if (device_.kind == DeviceKind::cpu && !threads.empty() && threads != std::to_string(thread_count()))
+  else if (platform_of(device_.kind).traits().on_host && !threads.empty() && threads != std::to_string(thread_count()))
     logging::warn("the checkpoint was made with " + threads + " threads, this run has " +
                   std::to_string(thread_count()) + ": sums may round differently; OMP_NUM_THREADS=" + threads +
                   " continues bit for bit");

@@ -89,7 +89,7 @@ void Trainer::say_compile_choice() {
 void Trainer::choose_log_interval() {
   constexpr int warm_up = 4, timed = 8;
   if (settings_.log_interval) log_interval_ = *settings_.log_interval;
-  if (settings_.log_interval || device_.kind == DeviceKind::cpu || timed_steps_ > timed) return;
+  if (settings_.log_interval || platform_of(device_.kind).traits().on_host || timed_steps_ > timed) return;
   if (timed_steps_++ < warm_up) return;
   timed_seconds_ += seconds_;
   if (timed_steps_ <= timed) return;

@@ -128,7 +128,7 @@ std::string describe_device(Device device) {
   std::string text = info.name;
   if (info.memory_bytes) text += ", " + with_commas(static_cast<int64_t>(info.memory_bytes >> 20)) + " MiB";
   if (!info.driver.empty()) text += ", " + info.driver;
-  if (device.kind == DeviceKind::cpu) text += ", " + std::to_string(thread_count()) + " threads";
+  if (platform_of(device.kind).traits().on_host) text += ", " + std::to_string(thread_count()) + " threads";
   return text + "; bfloat16 " +
          (Backend::of(device).supports(DType::bfloat16) ? "native" : "not native, run in float32");
 }

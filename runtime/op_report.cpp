@@ -11,6 +11,7 @@
 #include "data/files.h"
 #include "device/backend.h"
 #include "device/op.h"
+#include "device/selection.h"
 #include "settings/nearest.h"
 
 namespace trm {
@@ -22,17 +23,23 @@ struct Kind {
   std::string why_not;  // no device of it here
 };
 
-/// Backends register their kernels when they are first asked for.
+/// The cpu first.
+std::vector<DeviceKind> columns() {
+  std::vector<DeviceKind> kinds = kinds_in_order();
+  std::stable_partition(kinds.begin(), kinds.end(), [](DeviceKind kind) { return kind == cpu_device.kind; });
+  return kinds;
+}
+
 std::vector<Kind> open_platforms() {
-  std::vector<Kind> kinds{{DeviceKind::cpu, false, {}}, {DeviceKind::cuda, false, {}}, {DeviceKind::accelerator, false, {}}};
-  for (Kind& kind : kinds) {
+  std::vector<Kind> kinds;
+  for (const DeviceKind kind : columns()) {
+    Platform& platform = platform_of(kind);
+    Kind& one = kinds.emplace_back(Kind{kind, platform.built_in(), {}});
     try {
-      if (!platform_of(kind.kind).devices(kind.why_not).empty()) kind.why_not.clear();
+      if (!platform.devices(one.why_not).empty()) one.why_not.clear();
     } catch (const std::exception& error) {
-      kind.why_not = error.what();
+      one.why_not = error.what();
     }
-    const auto& ops = OpBase::all();
-    kind.built_in = std::any_of(ops.begin(), ops.end(), [&](const OpBase* op) { return op->native(kind.kind); });
   }
   return kinds;
 }
@@ -45,7 +52,7 @@ std::string support(const OpBase& op, const Kind& kind) {
     case WithoutKernel::unneeded: return "unneeded";
     case WithoutKernel::fallback: break;
   }
-  return op.native(DeviceKind::cpu) ? "fallback" : "absent";
+  return op.native(cpu_device.kind) ? "fallback" : "absent";
 }
 
 std::vector<std::string> names_of(Dtypes dtypes) {
@@ -119,7 +126,7 @@ std::string op_counts() {
   std::vector<Row> rows;
   double total = 0;
   for (const OpBase* op : OpBase::all())
-    for (const DeviceKind kind : {DeviceKind::cpu, DeviceKind::cuda, DeviceKind::accelerator})
+    for (const DeviceKind kind : columns())
       if (const OpCounts& counts = op->counts(kind); counts.calls > 0) {
         rows.push_back({op->name(), kind, &counts});
         total += milliseconds(counts);

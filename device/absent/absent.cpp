@@ -9,6 +9,11 @@ class AbsentPlatform final : public Platform {
  public:
   AbsentPlatform(DeviceKind kind, std::string why) : kind_(kind), why_(std::move(why)) {}
   DeviceKind kind() const override { return kind_; }
+  bool built_in() const override { return false; }
+  const DeviceTraits& traits() const override {
+    static const DeviceTraits nothing;
+    return nothing;
+  }
   std::vector<DeviceInfo> devices(std::string& why_not) override {
     why_not = why_;
     return {};

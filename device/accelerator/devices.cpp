@@ -45,8 +45,8 @@ Found describe(cl_platform_id platform, const std::string& platform_name, cl_dev
   found.info.driver = platform_name + ", " + device_text(device, CL_DEVICE_VERSION) + ", driver " +
                       device_text(device, CL_DRIVER_VERSION);
   found.info.memory_bytes = device_value<cl_ulong>(device, CL_DEVICE_GLOBAL_MEM_SIZE);
-  found.info.gpu = (type & (CL_DEVICE_TYPE_GPU | CL_DEVICE_TYPE_ACCELERATOR)) != 0;
-  if (!found.info.gpu) found.info.note = "OpenCL on a CPU: used only when asked for";
+  found.info.eligible = (type & (CL_DEVICE_TYPE_GPU | CL_DEVICE_TYPE_ACCELERATOR)) != 0;
+  if (!found.info.eligible) found.info.note = "OpenCL on a CPU: used only when asked for";
   return found;
 }
 
@@ -124,7 +124,7 @@ std::vector<Found> find_devices(std::string& why_not) {
   }
   std::vector<Found> all;
   for (OfPlatform& platform : platforms) all.insert(all.end(), platform.devices.begin(), platform.devices.end());
-  std::stable_sort(all.begin(), all.end(), [](const Found& a, const Found& b) { return a.info.gpu > b.info.gpu; });
+  std::stable_sort(all.begin(), all.end(), [](const Found& a, const Found& b) { return a.info.eligible > b.info.eligible; });
   if (!all.empty()) why_not.clear();
   return all;
 }

@@ -14,6 +14,14 @@ std::vector<Found> numbered_devices(std::string& why_not) {
 class OpenClPlatform final : public Platform {
  public:
   DeviceKind kind() const override { return DeviceKind::accelerator; }
+  const DeviceTraits& traits() const override {
+    static const DeviceTraits traits{
+        .no_capture = "never on the accelerator",
+        .no_bfloat16 = "the accelerator computes in float32",
+        .loader_workers = 0,
+        .most_loader_workers = 2};
+    return traits;
+  }
 
   std::vector<DeviceInfo> devices(std::string& why_not) override {
     std::vector<DeviceInfo> infos;

@@ -61,6 +61,11 @@ class CpuBackend final : public Backend {
 class CpuPlatform final : public Platform {
  public:
   DeviceKind kind() const override { return DeviceKind::cpu; }
+  const DeviceTraits& traits() const override {
+    static const DeviceTraits traits{
+        .on_host = true, .no_capture = "there is nothing to capture on cpu", .no_bfloat16 = "this CPU has no bfloat16 instructions"};
+    return traits;
+  }
   std::vector<DeviceInfo> devices(std::string&) override { return {CpuBackend().info()}; }
   std::unique_ptr<Backend> open(int index) override {
     if (index != 0) throw DeviceError("device cpu:" + std::to_string(index) + " does not exist: there is one cpu device; write cpu");

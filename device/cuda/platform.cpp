@@ -44,6 +44,10 @@ bool is_absent(cudaError_t result) {
 class CudaPlatform final : public Platform {
  public:
   DeviceKind kind() const override { return DeviceKind::cuda; }
+  const DeviceTraits& traits() const override {
+    static const DeviceTraits traits{.capture = "the whole step is one CUDA graph", .pins_memory = true};
+    return traits;
+  }
   bool out_of_order() const override { return out_of_order_; }
 
   std::vector<DeviceInfo> devices(std::string& why_not) override {
@@ -70,7 +74,6 @@ class CudaPlatform final : public Platform {
       info.name = properties.name;
       info.driver = "driver for CUDA " + version(driver);
       info.memory_bytes = properties.totalGlobalMem;
-      info.gpu = true;
       usable.push_back(std::move(info));
     }
     if (!usable.empty()) why_not.clear();

@@ -30,9 +30,9 @@ TEST_F(AcceleratorDevices, AreDescribed) {
     EXPECT_NE(found.info.driver.find(found.platform_name), std::string::npos);
     EXPECT_NE(found.info.driver.find("OpenCL "), std::string::npos) << found.info.driver;
     EXPECT_GT(found.info.memory_bytes, size_t{1} << 20);
-    EXPECT_FALSE(cpus && found.info.gpu) << "GPUs come first";
-    cpus |= !found.info.gpu;
-    EXPECT_EQ(found.info.gpu, found.info.note.empty());
+    EXPECT_FALSE(cpus && found.info.eligible) << "GPUs come first";
+    cpus |= !found.info.eligible;
+    EXPECT_EQ(found.info.eligible, found.info.note.empty());
   }
 }
 
@@ -40,7 +40,7 @@ TEST_F(AcceleratorDevices, ACpuIsNeverChosenByDetection) {
   const WithEnvironment none("TRM_DEVICE", std::nullopt);
   const Device chosen = select_device(std::nullopt).device;
   for (const DeviceInfo& info : list_devices())
-    if (info.device.kind == DeviceKind::accelerator && !info.gpu) {
+    if (info.device.kind == DeviceKind::accelerator && !info.eligible) {
       EXPECT_FALSE(info.device == chosen);
       EXPECT_NE(info.note.find("only when asked for"), std::string::npos) << info.note;
     }

@@ -93,5 +93,29 @@ TEST(Floors, ATableThatCannotBeReadIsAnError) {
                std::runtime_error);
 }
 
+// Adding a device touches the places that ARCHITECTURE.md names, because nothing else asks which kind a device is. (The
+// cpu is the host: tensors and ops may.)
+TEST(Floors, OnlyTheNamedPlacesKnowTheKindsOfDevices) {
+  int asked = 0;
+  for (const char* top : {"autograd", "benchmarks", "build_dataset", "checkpoint", "data", "device", "generate",
+                          "model", "optimizer", "pretrain", "runtime", "settings"})
+    for (const auto& entry : std::filesystem::recursive_directory_iterator(source_dir() / top)) {
+      const std::string file = std::filesystem::relative(entry.path(), source_dir()).generic_string(),
+                        extension = entry.path().extension().string();
+      if (extension != ".h" && extension != ".cpp") continue;
+      std::ostringstream text;
+      text << std::ifstream(entry.path()).rdbuf();
+      for (const std::string kind : {"cuda", "accelerator"})
+        if (text.str().find("DeviceKind::" + kind) != std::string::npos) {
+          const bool own = file.starts_with("device/" + kind + "/") || file.starts_with("benchmarks/" + kind + "_");
+          const bool process_a_gpu = file == "pretrain/processes.cpp";  // NCCL's
+          EXPECT_TRUE(own || process_a_gpu || file == "device/device.h" || file == "device/device.cpp")
+              << file << " asks for DeviceKind::" << kind << ": make it a trait of the device";
+          ++asked;
+        }
+    }
+  EXPECT_GT(asked, 10) << "the search finds what is there";
+}
+
 }  // namespace
 }  // namespace trm::testing

@@ -51,8 +51,9 @@ std::vector<std::string> split(const std::string& text, char at) {
   return parts;
 }
 
-/// Without blanks, backticks and a last slash.
+/// Without blanks, backticks, a last slash and a remark in parentheses.
 std::string bare(std::string text) {
+  text = text.substr(0, text.find('('));
   text.erase(std::remove_if(text.begin(), text.end(), [](char c) { return c == ' ' || c == '`'; }), text.end());
   if (!text.empty() && text.back() == '/') text.pop_back();
   return text;

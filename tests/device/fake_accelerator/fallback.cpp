@@ -105,7 +105,7 @@ TEST_F(Fallback, OnlyTheOpsOnTheListMayFallBack) {
   dispatch_settings().fallback_only = {"add3"};
   const Tensor a = there({1});
   EXPECT_EQ(ops::add(a, a, a).to_vector<float>(), (Values{3}));
-  EXPECT_NE(message_of([&] { ops::cast(a, DType::bfloat16); }).find("cast"), std::string::npos);
+  EXPECT_NE(message_of([&] { ops::cross_entropy(a, a, LossKind::softmax); }).find("cross_entropy"), std::string::npos);
 }
 
 TEST_F(Fallback, CountsAreKeptPerDevice) {
@@ -129,11 +129,38 @@ TEST_F(Fallback, TensorsMoveBetweenDevices) {
   EXPECT_NE(message_of([&] { kernels::add(moved, here, out); }).find("two devices"), std::string::npos);
 }
 
-TEST_F(Fallback, PrecisionFallsToFloat32WhereBfloat16IsMissing) {
-  const auto rule = precision_rule(fake, DType::bfloat16);
-  EXPECT_EQ(rule.dtype, DType::float32);
-  ASSERT_TRUE(rule.note);
-  EXPECT_NE(rule.note->find("accelerator"), std::string::npos);
+// What programs decide by the device follows what the module states, and nothing else.
+TEST_F(Fallback, TheRulesFollowTheTraits) {
+  const auto precision = precision_rule(fake, DType::bfloat16);
+  EXPECT_EQ(precision.dtype, DType::float32);
+  ASSERT_TRUE(precision.note);
+  EXPECT_NE(precision.note->find("the pretender computes in float32"), std::string::npos);
+
+  const WithEnvironment compiles("DISABLE_COMPILE", std::nullopt);
+  EXPECT_TRUE(compile_rule(fake).on);
+  EXPECT_EQ(compile_rule(fake).reason, "default on accelerator: a list of calls");
+  EXPECT_FALSE(compile_rule(fake, "rope").on);
+  EXPECT_NE(compile_rule(fake, "rope").reason.find("rope"), std::string::npos);
+  {
+    const WithEnvironment disabled("DISABLE_COMPILE", "1");
+    EXPECT_FALSE(compile_rule(fake).on);
+    EXPECT_NE(compile_rule(fake).reason.find("DISABLE_COMPILE"), std::string::npos);
+  }
+
+  EXPECT_EQ(loader_rule(fake, std::nullopt, std::nullopt).workers, 1);
+  EXPECT_TRUE(loader_rule(fake, std::nullopt, std::nullopt).pinned);
+  EXPECT_FALSE(loader_rule(fake, std::nullopt, false).pinned);
+  EXPECT_TRUE(loader_rule(fake, 5, true).warnings.empty());
+  const auto busy = loader_rule(fake, 6, std::nullopt);
+  EXPECT_EQ(busy.workers, 6);
+  ASSERT_EQ(busy.warnings.size(), 1u);
+  EXPECT_NE(busy.warnings[0].find("0 to 5 recommended"), std::string::npos);
+}
+
+TEST_F(Fallback, DetectionTakesItBeforeTheCpu) {
+  const WithEnvironment none("TRM_DEVICE", std::nullopt);
+  const Device chosen = select_device(std::nullopt).device;
+  EXPECT_TRUE(chosen == fake || chosen.kind == DeviceKind::cuda);
 }
 
 TEST_F(Fallback, WhatCannotBeCapturedSaysSo) {

@@ -1,4 +1,6 @@
-// An "accelerator" made of host memory. It serves fill always, add in float32 only, and nothing else.
+// A toy device that follows "How to add a device" of ARCHITECTURE.md: a module with its traits, its backend and its
+// kernels, which serves cast always, add in float32 only, and nothing else. Its memory is the host's. It takes the
+// accelerator's place.
 #include <atomic>
 #include <cstdlib>
 #include <cstring>
@@ -18,7 +20,6 @@ class FakeBackend final : public Backend {
     DeviceInfo info;
     info.device = {DeviceKind::accelerator, 0};
     info.name = "pretender";
-    info.gpu = true;
     return info;
   }
   void* allocate(size_t bytes) override { return std::malloc(bytes); }
@@ -35,6 +36,14 @@ class FakeBackend final : public Backend {
 class FakePlatform final : public Platform {
  public:
   DeviceKind kind() const override { return DeviceKind::accelerator; }
+  const DeviceTraits& traits() const override {
+    static const DeviceTraits traits{.capture = "a list of calls",
+                                     .no_bfloat16 = "the pretender computes in float32",
+                                     .loader_workers = 1,
+                                     .most_loader_workers = 5,
+                                     .pins_memory = true};
+    return traits;
+  }
   std::vector<DeviceInfo> devices(std::string&) override { return {FakeBackend().info()}; }
   std::unique_ptr<Backend> open(int index) override {
     if (index > 0)
@@ -44,8 +53,9 @@ class FakePlatform final : public Platform {
 };
 
 // The results are off by 100, so that a test sees which kernel has run.
-void fill(Tensor& out, float value) {
-  for (int64_t i = 0; i < out.elements(); ++i) reinterpret_cast<float*>(bytes_of(out))[i] = value + 100;
+void cast(const Tensor& in, Tensor& out) {
+  for (int64_t i = 0; i < out.elements(); ++i)
+    reinterpret_cast<bfloat16*>(bytes_of(out))[i] = bfloat16(reinterpret_cast<float*>(bytes_of(in))[i] + 100);
 }
 void add(const Tensor& a, const Tensor& b, Tensor& out) {
   const auto *x = reinterpret_cast<float*>(bytes_of(a)), *y = reinterpret_cast<float*>(bytes_of(b));
@@ -55,14 +65,15 @@ const char* float32_only(const Tensor& a, const Tensor&, const Tensor&) {
   return a.dtype() == DType::float32 ? nullptr : "float32 only";
 }
 
+const Registration registration([] {
+  kernels::cast.set(DeviceKind::accelerator, cast);
+  kernels::add.set(DeviceKind::accelerator, add, float32_only, "float32 only");
+});
+
 }  // namespace
 }  // namespace trm
 
 extern "C" trm::Platform* trm_platform() {
-  static auto* platform = [] {
-    trm::kernels::fill.set(trm::DeviceKind::accelerator, trm::fill);
-    trm::kernels::add.set(trm::DeviceKind::accelerator, trm::add, trm::float32_only, "float32 only");
-    return new trm::FakePlatform;
-  }();
+  static auto* platform = new trm::FakePlatform;
   return platform;
 }
