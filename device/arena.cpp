@@ -88,7 +88,6 @@ std::shared_ptr<Storage> Arena::allocate(size_t requested) {
   block->used = true;
   used_[{block->segment->base, block->offset}] = block;
   in_use_ += bytes;
-  peak_ = std::max(peak_, in_use_);
   auto storage = std::make_shared<Storage>();
   storage->device = device_;
   storage->base = block->segment->base;
@@ -122,19 +121,6 @@ void Arena::release(void* base, size_t offset) {
     absorb_next(block);
   }
   free_.insert(block);
-}
-
-void Arena::trim() {
-  const std::lock_guard lock(mutex_);
-  std::erase_if(segments_, [&](const std::unique_ptr<Segment>& segment) {
-    Block* only = segment->first;
-    if (only->used || only->next) return false;
-    free_.erase(only);
-    delete only;
-    reserved_ -= segment->bytes;
-    backend_.release(segment->base);
-    return true;
-  });
 }
 
 std::shared_ptr<Arena> Arena::of(Device device) { return Backend::of(device).arena(); }

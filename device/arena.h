@@ -25,13 +25,9 @@ class Arena : public std::enable_shared_from_this<Arena> {
 
   /// Throws OutOfMemory.
   std::shared_ptr<Storage> allocate(size_t bytes);
-  /// Gives segments without a used block back to the device.
-  void trim();
 
   size_t bytes_in_use() const { return in_use_; }
-  size_t peak_bytes() const { return peak_; }
   size_t reserved_bytes() const { return reserved_; }
-  void reset_peak() { peak_ = in_use_; }
 
   /// The arena that Tensor::empty takes from on this thread: the innermost ArenaScope's, else the device's own.
   static std::shared_ptr<Arena> current(Device device);
@@ -66,7 +62,7 @@ class Arena : public std::enable_shared_from_this<Arena> {
   std::vector<std::unique_ptr<Segment>> segments_;
   std::set<Block*, BySize> free_;
   std::map<std::pair<void*, size_t>, Block*> used_;
-  size_t in_use_ = 0, peak_ = 0, reserved_ = 0, next_order_ = 0;
+  size_t in_use_ = 0, reserved_ = 0, next_order_ = 0;
 };
 
 /// While it lives, this thread's tensors of the arena's device come from that arena.

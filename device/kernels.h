@@ -25,7 +25,6 @@
 namespace trm::kernels {
 
 // ---- memory and arithmetic
-TRM_KERNEL(fill, void(Tensor& out, float value));                      // any float dtype
 TRM_KERNEL(cast, void(const Tensor& in, Tensor& out));                 // between float32 and bfloat16, or a copy
 TRM_KERNEL(add, void(const Tensor& a, const Tensor& b, Tensor& out));  // activations; out may be a or b
 TRM_KERNEL(add3, void(const Tensor& a, const Tensor& b, const Tensor& c, Tensor& out));  // a + b + c; out may alias

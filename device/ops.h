@@ -14,7 +14,6 @@
 namespace trm::ops {
 
 // ---- memory and arithmetic
-void fill(Tensor& out, float value);
 Tensor cast(const Tensor& in, DType dtype);
 void cast_into(const Tensor& in, Tensor& out);
 Tensor add(const Tensor& a, const Tensor& b);

@@ -11,7 +11,7 @@
 namespace trm {
 
 /// What a stream of random numbers is drawn for; part of its key, so that streams never overlap.
-enum class RandomPurpose : uint32_t { weights = 1, halting = 2, sampling = 3, order = 4, test = 5 };
+enum class RandomPurpose : uint32_t { weights = 1, halting = 2, sampling = 3, test = 5 };
 
 /// Philox4x32-10 (Salmon et al., "Parallel random numbers: as easy as 1, 2, 3", SC 2011): four 32-bit numbers that are a pure function of
 /// key and counter, the same on every device.

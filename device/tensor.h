@@ -90,7 +90,6 @@ class Tensor {
   template <class T>
   T item() const { return to_vector<T>().at(0); }
 
-  bool shares_storage_alone() const { return storage_.use_count() == 1; }
   const std::shared_ptr<Storage>& storage() const { return storage_; }
 
  private:

@@ -34,8 +34,6 @@ class Model {
 
   /// Puzzle embeddings f32 [num_puzzle_identifiers, ndim], trained by sign-SGD; undefined without them.
   const Tensor& puzzle_table() const { return puzzle_table_; }
-  /// Initial latents f32 [D] by name (H_init, L_init), saved but not trained.
-  const std::map<std::string, Tensor>& initial_vectors() const { return initial_vectors_; }
 
   /// Every tensor that a checkpoint holds, by the Python project's names: parameters, initial vectors, the puzzle table.
   std::map<std::string, Tensor> state() const;
@@ -72,7 +70,7 @@ class Model {
   ParameterStore parameters_;
   Parameter *embed_tokens_, *lm_head_, *q_weight_, *q_bias_, *embed_pos_ = nullptr;
   std::unique_ptr<Recursion> recursion_;
-  std::map<std::string, Tensor> initial_vectors_;
+  std::map<std::string, Tensor> initial_vectors_;  // f32 [D] by name (H_init, L_init), saved but not trained
   std::vector<Tensor> initial_latents_;
   Tensor puzzle_table_;
 };

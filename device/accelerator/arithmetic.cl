@@ -1,12 +1,3 @@
-kernel void fill(TENSOR(float, out), const float value, const long n) {
-  OPEN(float, out);
-  FOR_EACH(i, n) out[i] = value;
-}
-kernel void fill_bfloat16(TENSOR(ushort, out), const float value, const long n) {
-  OPEN(ushort, out);
-  FOR_EACH(i, n) out[i] = to_bfloat16(value);
-}
-
 kernel void narrow(TENSOR(const float, in), TENSOR(ushort, out), const long n) {
   OPEN(const float, in);
   OPEN(ushort, out);

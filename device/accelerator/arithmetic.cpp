@@ -8,12 +8,6 @@ namespace {
 
 const Kernel& kernel_of(Context& context, const char* name) { return context.programs->kernel(arithmetic_cl, name); }
 
-void fill(Tensor& out, float value) {
-  Context& context = context_of(out);
-  const Kernel& kernel = kernel_of(context, out.dtype() == DType::bfloat16 ? "fill_bfloat16" : "fill");
-  launch(context, "fill", kernel, over_elements(context, kernel, out.elements()), out, value, out.elements());
-}
-
 void cast(const Tensor& in, Tensor& out) {
   if (in.dtype() == out.dtype()) return Backend::of(in.device()).copy_within(out, in);
   Context& context = context_of(out);
@@ -36,7 +30,6 @@ void add3(const Tensor& a, const Tensor& b, const Tensor& c, Tensor& out) {
 }  // namespace
 
 const Registration registration([] {
-  kernels::fill.set(DeviceKind::accelerator, fill);
   kernels::cast.set(DeviceKind::accelerator, cast);
   set_float32(kernels::add, add);
   set_float32(kernels::add3, add3);

@@ -21,6 +21,7 @@ kernel void partial_tables(TENSOR(const float, dx), TENSOR(const int, tokens), T
   for (long v = 0; v < V; ++v) parts[(get_group_id(0) * V + v) * D + d] = mine[v * columns];
 }
 
+// table += scale · the sum of `count` tables of n elements each
 kernel void add_tables(TENSOR(const float, parts), const float scale, TENSOR(float, d_table), const long n,
                        const long count) {
   OPEN(const float, parts);
@@ -95,15 +96,4 @@ kernel void puzzle_gradient(TENSOR(const float, dx), const float scale, TENSOR(f
   OPEN(const float, dx);
   OPEN(float, d_puzzles);
   FOR_EACH(i, B * ndim) d_puzzles[i] = scale * dx[i / ndim * ND + i % ndim];
-}
-
-kernel void position_gradient(TENSOR(const float, dx), const float scale, TENSOR(float, d_positions), const long B,
-                              const long ND) {
-  OPEN(const float, dx);
-  OPEN(float, d_positions);
-  FOR_EACH(i, ND) {
-    float sum = 0;
-    for (long b = 0; b < B; ++b) sum += dx[b * ND + i];
-    d_positions[i] += scale * sum;
-  }
 }

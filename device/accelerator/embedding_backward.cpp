@@ -74,8 +74,8 @@ void input_embedding_backward(const Tensor& dx, const Tensor& tokens, float scal
            s.B, s.N * s.D, d_puzzle_rows->size(1));
   }
   if (d_positions) {
-    const Kernel& kernel = kernel_of(context, "position_gradient");
-    launch(context, op, kernel, over_elements(context, kernel, s.N * s.D), dx, scale, d_positions, s.B, s.N * s.D);
+    const Kernel& add = kernel_of(context, "add_tables");
+    launch(context, op, add, over_elements(context, add, s.N * s.D), dx, scale, d_positions, s.N * s.D, s.B);
   }
 }
 

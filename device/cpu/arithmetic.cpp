@@ -18,15 +18,6 @@ void in_pieces(int64_t n, const Work& work) {
   for (int64_t first = 0; first < n; first += elements_at_once) work(first, std::min(elements_at_once, n - first));
 }
 
-void fill(Tensor& out, float value) {
-  in_pieces(out.elements(), [&](int64_t first, int64_t count) {
-    if (out.dtype() == DType::float32)
-      std::fill_n(out.data<float>() + first, count, value);
-    else
-      std::fill_n(out.data<bfloat16>() + first, count, bfloat16(value));
-  });
-}
-
 void cast(const Tensor& in, Tensor& out) {
   if (in.dtype() == out.dtype()) {
     std::memmove(out.address(), in.address(), in.bytes());
@@ -56,7 +47,6 @@ void add3(const Tensor& a, const Tensor& b, const Tensor& c, Tensor& out) { sum(
 }  // namespace
 
 const Registration registration([] {
-  kernels::fill.set(DeviceKind::cpu, fill);
   kernels::cast.set(DeviceKind::cpu, cast);
   kernels::add.set(DeviceKind::cpu, add);
   kernels::add3.set(DeviceKind::cpu, add3);

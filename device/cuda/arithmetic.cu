@@ -1,4 +1,4 @@
-// fill, cast, add, add3: one pass over memory, 16 bytes a thread where addresses allow.
+// cast, add, add3: one pass over memory, 16 bytes a thread where addresses allow.
 #include "device/cuda/device_math.cuh"
 #include "device/kernels.h"
 
@@ -6,12 +6,6 @@ namespace trm::cuda {
 namespace {
 
 constexpr int threads = 256;
-
-template <class T>
-__global__ void fill_kernel(T* out, T value, int64_t n) {
-  for (int64_t i = int64_t{blockIdx.x} * threads + threadIdx.x; i < n; i += int64_t{gridDim.x} * threads)
-    out[i] = value;
-}
 
 template <class From, class To>
 __global__ void cast_kernel(const From* in, To* out, int64_t n) {
@@ -36,18 +30,6 @@ __global__ void add_kernel(const T* a, const T* b, const T* c, T* out, int64_t n
     reinterpret_cast<Pack<T, N>*>(out)[i] = z;
   }
   for (int64_t i = packs * N + first; i < n; i += stride) out[i] = sum(a[i], b[i], three ? c[i] : a[i]);
-}
-
-void fill(Tensor& out, float value) {
-  const int64_t n = out.elements();
-  if (n == 0) return;
-  Context& context = context_of(out);
-  for_activation(out, [&]<class T>() {
-    const T narrow = static_cast<T>(value);
-    fill_kernel<T><<<blocks_for(n, threads, 32 * context.multiprocessors), threads, 0, context.stream>>>(
-        elements<T>(out), narrow, n);
-  });
-  launched("fill");
 }
 
 void cast(const Tensor& in, Tensor& out) {
@@ -88,7 +70,6 @@ void add3(const Tensor& a, const Tensor& b, const Tensor& c, Tensor& out) { add_
 }  // namespace
 
 const Registration registration([] {
-  kernels::fill.set(DeviceKind::cuda, fill);
   kernels::cast.set(DeviceKind::cuda, cast);
   kernels::add.set(DeviceKind::cuda, add);
   kernels::add3.set(DeviceKind::cuda, add3);

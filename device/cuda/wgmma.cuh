@@ -4,6 +4,8 @@
 // 4) (+ 1), as d[4 j + {0, 1}] and, of the row 8 further on, d[4 j + {2, 3}]. Operands in shared memory are told by
 // descriptors (sm90.cuh), transposed: the operand's contiguous axis is not K. A may also be in registers, in the layout
 // of two 8-column groups of D. run adds (where `add` is not 0), start does not read what d held.
+// The register lists are mechanical, which PTX wants written out: of N columns, operands 0 … N/2 - 1 are d, then come A (its
+// descriptor, or four registers), B's descriptor, and the flags. Another N is the list of the next larger one, cut short.
 #include <cstdint>
 
 namespace trm::cuda {

@@ -4,11 +4,6 @@
 
 namespace trm::ops {
 
-void fill(Tensor& out, float value) {
-  check::activation("fill", "out", out);
-  kernels::fill(out, value);
-}
-
 Tensor cast(const Tensor& in, DType dtype) {
   Tensor out = Tensor::empty(in.shape(), dtype, in.device());
   cast_into(in, out);

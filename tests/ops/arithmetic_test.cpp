@@ -16,14 +16,6 @@ float rounded(float value, DType dtype) {
   return dtype == DType::bfloat16 ? static_cast<float>(bfloat16(value)) : value;
 }
 
-TEST_P(Arithmetic, FillWritesEveryElement) {
-  for (const int64_t n : sizes) {
-    Tensor out = poisoned({n}, dtype(), device());
-    ops::fill(out, 1.1f);
-    EXPECT_EQ(out.to_vector<float>(), std::vector<float>(n, rounded(1.1f, dtype())));
-  }
-}
-
 TEST_P(Arithmetic, CastRoundsToNearestEvenAndKeepsSpecialValues) {
   for (const int64_t n : sizes) {
     const auto values = random_values(n, DType::float32, 1);
