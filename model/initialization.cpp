@@ -26,10 +26,14 @@ std::vector<float> Initializer::truncated_normal(int64_t count, double std) {
   if (std == 0) return values;
   const double limit = std::erf(std::numbers::sqrt2), density = std::exp(-2.0) / std::sqrt(2 * std::numbers::pi);
   const double scale = std / std::sqrt(1 - 4 * density / limit);
-  for (int64_t i = 0; i < count; ++i) {
-    const uint32_t bits = random_numbers(seed_, RandomPurpose::weights, stream, static_cast<uint32_t>(i / 4))[i % 4];
-    const double u = limit * ((static_cast<double>(bits) + 0.5) * 0x1p-31 - 1);
-    values[i] = static_cast<float>(std::clamp(std::numbers::sqrt2 * inverse_erf(u) * scale, -2 * scale, 2 * scale));
+  const int64_t quads = (count + 3) / 4;
+#pragma omp parallel for schedule(static)
+  for (int64_t quad = 0; quad < quads; ++quad) {
+    const auto bits = random_numbers(seed_, RandomPurpose::weights, stream, static_cast<uint32_t>(quad));
+    for (int64_t i = 4 * quad; i < std::min(4 * quad + 4, count); ++i) {
+      const double u = limit * ((static_cast<double>(bits[static_cast<size_t>(i % 4)]) + 0.5) * 0x1p-31 - 1);
+      values[static_cast<size_t>(i)] = static_cast<float>(std::clamp(std::numbers::sqrt2 * inverse_erf(u) * scale, -2 * scale, 2 * scale));
+    }
   }
   return values;
 }

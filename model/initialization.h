@@ -4,7 +4,7 @@
 
 namespace trm {
 
-/// Draws initial weights on the host, one stream after another: the same bits for every device.
+/// Draws initial weights on the host, one stream after another: the same bits for every device and any number of threads.
 class Initializer {
  public:
   explicit Initializer(uint64_t seed) : seed_(seed) {}
