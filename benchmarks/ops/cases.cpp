@@ -129,6 +129,7 @@ std::vector<Case> cases() {
   add_pack(all, 3072, 512);
   add_attention_cases(all);
   add_loss_cases(all);
+  add_model_cases(all);
   add_update_cases(all);
   return all;
 }
