@@ -29,5 +29,6 @@ export CTEST_OUTPUT_ON_FAILURE=1
 code=0
 ctest --preset release -j2 "$@" || code=$?
 echo
+scripts/skipped_tests.sh build/release/Testing/Temporary/LastTest.log || true
 echo "tests took $(elapsed "$built"), all steps $(elapsed)"
 ((code == 0)) || fail "tests failed (ctest's exit code $code); their output stands above"

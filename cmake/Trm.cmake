@@ -43,6 +43,19 @@ function(trm_program name)
   install(TARGETS ${name} RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR})
 endfunction()
 
+# trm_filtered_test(<name> <test binary's name> <gtest filter> [TIMEOUT s] [ENVIRONMENT ...]): some tests of a binary again, in another
+# environment. A pattern of the filter that matches no test fails.
+function(trm_filtered_test name binary filter)
+  cmake_parse_arguments(ARG "" "TIMEOUT" "ENVIRONMENT" ${ARGN})
+  if(NOT ARG_TIMEOUT)
+    set(ARG_TIMEOUT 300)
+  endif()
+  add_test(NAME ${name} COMMAND ${CMAKE_COMMAND} -DBINARY=${PROJECT_BINARY_DIR}/tests/test_${binary} -DFILTER=${filter}
+           -P ${PROJECT_SOURCE_DIR}/cmake/FilteredTest.cmake WORKING_DIRECTORY ${PROJECT_BINARY_DIR})
+  set_tests_properties(${name} PROPERTIES TIMEOUT ${ARG_TIMEOUT} SKIP_REGULAR_EXPRESSION "(^|\n)skipped: "
+    ENVIRONMENT "TRM_SHARED=${PROJECT_SOURCE_DIR}/../shared;TRM_SOURCE=${PROJECT_SOURCE_DIR};TRM_BIN=${PROJECT_BINARY_DIR}/bin;OMP_WAIT_POLICY=passive;${ARG_ENVIRONMENT}")
+endfunction()
+
 # trm_test(<name> SOURCES ... LIBRARIES ... [TIMEOUT s] [LABELS ...]): one GoogleTest binary, one ctest entry.
 # Tests find ../shared through the TRM_SHARED environment variable, set here; they skip with a message where it is absent.
 function(trm_test name)

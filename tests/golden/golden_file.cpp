@@ -2,6 +2,7 @@
 
 #include <hdf5.h>
 
+#include <cmath>
 #include <nlohmann/json.hpp>
 #include <stdexcept>
 
@@ -14,15 +15,25 @@ const std::map<std::string, Variant> variants{{"trm", Variant::trm},
                                               {"hrm", Variant::hrm},
                                               {"transformers_baseline", Variant::transformers_baseline}};
 
-template <class T>
-std::vector<T> read(hid_t file, const std::string& path, hid_t type) {
+hid_t open_dataset(hid_t file, const std::string& path) {
   const hid_t dataset = H5Dopen2(file, path.c_str(), H5P_DEFAULT);
   if (dataset < 0) throw std::runtime_error("golden file lacks " + path);
-  const hid_t space = H5Dget_space(dataset);
-  std::vector<T> values(static_cast<size_t>(H5Sget_simple_extent_npoints(space)));
-  H5Dread(dataset, type, H5S_ALL, H5S_ALL, H5P_DEFAULT, values.data());
+  return dataset;
+}
+
+/// Throws where there is nothing to read, where it cannot be read, and where it holds what is not finite: a test must not pass on such a file.
+template <class T>
+std::vector<T> read(hid_t file, const std::string& path, hid_t type) {
+  const hid_t dataset = open_dataset(file, path), space = H5Dget_space(dataset);
+  const hssize_t count = H5Sget_simple_extent_npoints(space);
+  std::vector<T> values(count > 0 ? static_cast<size_t>(count) : 0);
+  const herr_t result = values.empty() ? -1 : H5Dread(dataset, type, H5S_ALL, H5S_ALL, H5P_DEFAULT, values.data());
   H5Sclose(space);
   H5Dclose(dataset);
+  if (values.empty()) throw std::runtime_error("golden file: " + path + " is empty");
+  if (result < 0) throw std::runtime_error("golden file: " + path + " cannot be read");
+  for (const T value : values)
+    if (!std::isfinite(static_cast<double>(value))) throw std::runtime_error("golden file: " + path + " holds a value that is not finite");
   return values;
 }
 
@@ -45,8 +56,7 @@ bool GoldenFile::has(const std::string& path) const {
 }
 
 Shape GoldenFile::shape(const std::string& path) const {
-  const hid_t dataset = H5Dopen2(file_, path.c_str(), H5P_DEFAULT);
-  const hid_t space = H5Dget_space(dataset);
+  const hid_t dataset = open_dataset(file_, path), space = H5Dget_space(dataset);
   hsize_t sizes[H5S_MAX_RANK];
   const int rank = H5Sget_simple_extent_dims(space, sizes, nullptr);
   Shape shape;
@@ -63,6 +73,7 @@ std::vector<int32_t> GoldenFile::integers(const std::string& path) const { retur
 std::vector<std::string> GoldenFile::children(const std::string& group) const {
   std::vector<std::string> names;
   const hid_t id = H5Gopen2(file_, group.c_str(), H5P_DEFAULT);
+  if (id < 0) throw std::runtime_error("golden file lacks " + group);
   H5Literate(
       id, H5_INDEX_NAME, H5_ITER_INC, nullptr,
       [](hid_t, const char* name, const H5L_info_t*, void* out) -> herr_t {
@@ -71,11 +82,13 @@ std::vector<std::string> GoldenFile::children(const std::string& group) const {
       },
       &names);
   H5Gclose(id);
+  if (names.empty()) throw std::runtime_error("golden file: " + group + " is empty");
   return names;
 }
 
 std::string GoldenFile::attribute(const std::string& name) const {
   const hid_t attribute = H5Aopen(file_, name.c_str(), H5P_DEFAULT);
+  if (attribute < 0) throw std::runtime_error("golden file lacks the attribute " + name);
   const hid_t type = H5Aget_type(attribute);
   std::string text;
   if (H5Tis_variable_str(type) > 0) {

@@ -11,6 +11,7 @@
 
 namespace trm::testing {
 
+/// All functions throw std::runtime_error where the file lacks what is asked for, or it is empty, unreadable or not finite.
 class GoldenFile {
  public:
   explicit GoldenFile(const std::string& path);
@@ -23,7 +24,7 @@ class GoldenFile {
   std::vector<float> floats(const std::string& path) const;
   std::vector<int32_t> integers(const std::string& path) const;
   double scalar(const std::string& path) const { return doubles(path).at(0); }
-  /// Names directly below a group.
+  /// Names directly below a group; at least one.
   std::vector<std::string> children(const std::string& group) const;
   std::string attribute(const std::string& name) const;
 

@@ -29,14 +29,14 @@ void GoldenOptimizer::expect_updates(const std::string& optimizer, const std::st
   }
   const auto saved = state.state(store);
   for (const auto& p : store.all()) {
-    EXPECT_LT(relative_error(p->master, file.doubles(group + "/state/" + p->name)), optimizer_tolerance) << p->name;
+    EXPECT_LT(norm_error(p->master, file.doubles(group + "/state/" + p->name)), optimizer_tolerance) << p->name;
     if (clipped) continue;
-    EXPECT_LT(relative_error(saved.at("optimizer/exp_avg/" + p->name), file.doubles(group + "/exp_avg/" + p->name)), optimizer_tolerance) << p->name;
-    EXPECT_LT(relative_error(saved.at("optimizer/exp_avg_sq/" + p->name), file.doubles(group + "/exp_avg_sq/" + p->name)), optimizer_tolerance) << p->name;
-    EXPECT_LT(relative_error(saved.at("ema/" + p->name), file.doubles(group + "/ema/" + p->name)), optimizer_tolerance) << p->name;
+    EXPECT_LT(norm_error(saved.at("optimizer/exp_avg/" + p->name), file.doubles(group + "/exp_avg/" + p->name)), optimizer_tolerance) << p->name;
+    EXPECT_LT(norm_error(saved.at("optimizer/exp_avg_sq/" + p->name), file.doubles(group + "/exp_avg_sq/" + p->name)), optimizer_tolerance) << p->name;
+    EXPECT_LT(norm_error(saved.at("ema/" + p->name), file.doubles(group + "/ema/" + p->name)), optimizer_tolerance) << p->name;
   }
   if (clipped) {
-    EXPECT_LT(relative_error(norms, file.doubles(group + "/norms")), optimizer_tolerance);
+    EXPECT_LT(norm_error(norms, file.doubles(group + "/norms")), optimizer_tolerance);
   }
 }
 
@@ -57,7 +57,7 @@ TEST_P(GoldenOptimizer, SignSgd) {
     ops::sign_sgd(file.float_tensor("optimizer/sign_sgd/" + step + "/row_gradients", device()),
                   file.int_tensor("optimizer/sign_sgd/" + step + "/puzzle_identifiers", device()), control, rates, settings.puzzle_weight_decay, table);
   }
-  EXPECT_LT(relative_error(table, file.doubles("optimizer/sign_sgd/weights")), optimizer_tolerance);
+  EXPECT_LT(norm_error(table, file.doubles("optimizer/sign_sgd/weights")), optimizer_tolerance);
 }
 
 TRM_GOLDEN_SUITE(GoldenOptimizer, "trm_attention", "trm_chat");

@@ -99,6 +99,8 @@ struct Reference {
 
 class CachedLevel : public OpTest {
  protected:
+  // Reached 2e-5 and 0.048, at the end of four blocks.
+  double element_slack() const override { return dtype() == DType::float32 ? 4 : 2; }
   struct Level {
     std::vector<CachedBlock> blocks;
     std::optional<ops::RopeTables> rope;

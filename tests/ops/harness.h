@@ -22,7 +22,13 @@ std::vector<float> random_values(int64_t count, DType dtype, uint64_t seed, floa
 std::vector<int32_t> random_integers(int64_t count, int32_t low, int32_t high, uint64_t seed);  // [low, high)
 Tensor to_tensor(const std::vector<float>& values, const Shape& shape, DType dtype, Device device);
 
-/// max |a - b| / max |b|; infinity where a holds NaN or sizes differ.
+/// max |a - b| / max |b|; infinity where a or b holds what is not finite, where b is empty, or sizes differ. The error of the golden files.
+double norm_error(const std::vector<float>& a, const std::vector<double>& b);
+double norm_error(const Tensor& a, const std::vector<double>& b);
+/// max over i of |aᵢ - bᵢ| / (|bᵢ| + m), m the median of the |b| that are not zero: small elements count as much as large ones. Infinity as above.
+double element_error(const std::vector<float>& a, const std::vector<double>& b);
+/// What an op is held to: the larger of the norm error and the element error over a slack, which is 4 in float32, 1 in bfloat16, and the suite's own in an OpTest.
+/// TRM_TEST_ERRORS=FILE appends each test's two errors to a file: what slacks and tolerances are chosen by.
 double relative_error(const std::vector<float>& a, const std::vector<double>& b);
 double relative_error(const Tensor& a, const std::vector<double>& b);
 
@@ -36,6 +42,9 @@ class OpTest : public ::testing::TestWithParam<std::tuple<Device, DType>> {
  protected:
   /// Skips the dtypes that the device does not compute in.
   void SetUp() override;
+  void TearDown() override;
+  /// How many times its tolerance of the norm an op's element error may be: for ops whose small elements are differences of large ones, with what the cpu reaches.
+  virtual double element_slack() const { return dtype() == DType::float32 ? 4 : 1; }
   Device device() const { return std::get<0>(GetParam()); }
   DType dtype() const { return std::get<1>(GetParam()); }
   /// float32 1e-5, bfloat16 4e-2
