@@ -22,6 +22,8 @@ std::string_view name(ArrayType type) {
       return "float64";
     case ArrayType::uint32:
       return "uint32";
+    case ArrayType::bfloat16:
+      return "bfloat16";
   }
   return "?";
 }
@@ -30,6 +32,8 @@ size_t element_size(ArrayType type) {
   switch (type) {
     case ArrayType::uint8:
       return 1;
+    case ArrayType::bfloat16:
+      return 2;
     case ArrayType::float32:
     case ArrayType::int32:
     case ArrayType::uint32:

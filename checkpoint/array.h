@@ -10,7 +10,8 @@
 
 namespace trm::checkpoint {
 
-enum class ArrayType { float32, int32, int64, uint8, uint64, float64, uint32 };
+/// bfloat16 is the upper half of a float32; its elements are handled as bytes.
+enum class ArrayType { float32, int32, int64, uint8, uint64, float64, uint32, bfloat16 };
 
 /// "float32", "int32", ...
 std::string_view name(ArrayType type);

@@ -12,8 +12,8 @@
 
 namespace trm::checkpoint {
 
-/// The version that save() writes and the newest that load() reads.
-inline constexpr int64_t format_version = 1;
+/// The newest version that load() reads. save() writes 2 where an array is of bfloat16, else 1, which older programs read.
+inline constexpr int64_t format_version = 2;
 
 struct Checkpoint {
   int64_t step = 0;                          // optimizer steps done

@@ -101,7 +101,8 @@ void read_notes(hid_t file, uint64_t limit, std::map<std::string, std::string>& 
   for (const auto& key : keys) notes[key] = read_text(group, key, limit);
 }
 
-void require_format(hid_t file, uint64_t limit) {
+/// Returns the version.
+int64_t require_format(hid_t file, uint64_t limit) {
   const std::string foreign = "it is an HDF5 file, but not a checkpoint: ";
   if (!within("its root group", [&] { return has_attribute(file, layout::format); }))
     throw Error(foreign + "it has no attribute '" + layout::format + "'");
@@ -112,11 +113,12 @@ void require_format(hid_t file, uint64_t limit) {
   if (version > format_version)
     throw Error("it was written by a newer version of the program: its format version is " + std::to_string(version) +
                 ", this program reads up to " + std::to_string(format_version));
+  return version;
 }
 
 void read_open(hid_t file, const FileAccess& access, Checkpoint& checkpoint, const Keep& keep, const Take& take) {
   const uint64_t limit = access.end;
-  require_format(file, limit);
+  const int64_t version = require_format(file, limit);
   within("its long texts", [&] { check_long_texts(file, access); });
   if (!within("its root group", [&] { return has_attribute(file, layout::config); }))
     throw Error("it has no config (attribute '" + std::string(layout::config) + "')");
@@ -136,7 +138,7 @@ void read_open(hid_t file, const FileAccess& access, Checkpoint& checkpoint, con
       digests[name] = read_digest(dataset);
     });
   const uint64_t hash = within("its root group", [&] { return read_hash(file, layout::metadata_hash); });
-  if (hash != hash_metadata(format_version, checkpoint, digests))
+  if (hash != hash_metadata(version, checkpoint, digests))
     throw Damage("its metadata (config, step, tokenizer, notes, array names and shapes) does not match its checksum");
 
   for (const auto& name : names)

@@ -42,6 +42,12 @@ uint64_t bytes_needed(const Checkpoint& checkpoint) {
   return bytes;
 }
 
+int64_t version_of(const Checkpoint& checkpoint) {
+  const bool narrow = std::any_of(checkpoint.arrays.begin(), checkpoint.arrays.end(),
+                                  [](const auto& named) { return named.second.type == ArrayType::bfloat16; });
+  return narrow ? 2 : 1;
+}
+
 /// Without times, which would make two files of the same contents differ.
 void make_group(hid_t file, const std::string& name) {
   const Handle creation = checked(H5Pcreate(H5P_GROUP_CREATE), name);
@@ -79,7 +85,8 @@ void write_notes(hid_t file, const Checkpoint& checkpoint) {
 
 void write_contents(hid_t file, const Checkpoint& checkpoint, const FileAccess& access) {
   write_text(file, layout::format, layout::format_name);
-  write_number(file, layout::version, format_version);
+  const int64_t version = version_of(checkpoint);
+  write_number(file, layout::version, version);
   write_number(file, layout::step, checkpoint.step);
   write_text(file, layout::config, checkpoint.config_yaml);
   if (!checkpoint.tokenizer_json.empty()) write_text(file, layout::tokenizer, checkpoint.tokenizer_json);
@@ -92,7 +99,7 @@ void write_contents(hid_t file, const Checkpoint& checkpoint, const FileAccess& 
     arrays[name] = {array.type, array.shape, write_array(file, name, array)};
     if (access.error) return;
   }
-  write_hash(file, layout::metadata_hash, hash_metadata(format_version, checkpoint, arrays));
+  write_hash(file, layout::metadata_hash, hash_metadata(version, checkpoint, arrays));
 }
 
 void write_hdf5(const Checkpoint& checkpoint, FileAccess& access) {

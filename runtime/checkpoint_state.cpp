@@ -33,6 +33,8 @@ ArrayType stored_type(DType dtype) {
       return ArrayType::int64;
     case DType::boolean:
       return ArrayType::uint8;
+    case DType::bfloat16:
+      return ArrayType::bfloat16;
     default:
       return ArrayType::float32;
   }
@@ -123,20 +125,31 @@ Array to_array(const Tensor& tensor) {
   Array array;
   array.type = stored_type(tensor.dtype());
   array.shape = sizes(tensor.shape());
-  if (tensor.dtype() == DType::bfloat16) return Array::of<float>(array.shape, tensor.to_vector<float>());
   array.bytes.resize(tensor.bytes());
   tensor.copy_to_host(array.bytes.data());
   return array;
 }
 
 void copy_array(const Array& array, const Tensor& to, const std::string& name) {
-  if (array.shape != sizes(to.shape()) || array.type != stored_type(to.dtype()))
+  const auto floating = [](ArrayType type) { return type == ArrayType::float32 || type == ArrayType::bfloat16; };
+  const ArrayType wanted = stored_type(to.dtype());
+  if (array.shape != sizes(to.shape()) || (array.type != wanted && !(floating(array.type) && floating(wanted))))
     throw Error(name + " is " + std::string(checkpoint::name(array.type)) + " " + shape_text(array.shape) +
                 " in the checkpoint, and " + name_of(to.dtype()) + " " + to_string(to.shape()) + " in this run");
-  if (to.dtype() != DType::bfloat16) return to.copy_from_host(array.bytes.data());
-  std::vector<bfloat16> narrow;
-  for (const float value : array.as<float>()) narrow.emplace_back(value);
-  to.copy_from_host(narrow.data());
+  if (array.type == wanted) return to.copy_from_host(array.bytes.data());
+  // Of a run in another dtype, or of an earlier version, which stored bfloat16 as float32.
+  if (to.dtype() == DType::bfloat16) {
+    std::vector<bfloat16> narrow;
+    for (const float value : array.as<float>()) narrow.emplace_back(value);
+    return to.copy_from_host(narrow.data());
+  }
+  std::vector<float> wide;
+  for (size_t at = 0; at < array.bytes.size(); at += sizeof(bfloat16)) {
+    bfloat16 value;
+    std::memcpy(&value, &array.bytes[at], sizeof value);
+    wide.push_back(static_cast<float>(value));
+  }
+  to.copy_from_host(wide.data());
 }
 
 checkpoint::Checkpoint capture_run(const Model& model, OptimizerState& optimizer, TrainingStep& step, uint64_t seed,

@@ -18,9 +18,10 @@
 
 namespace trm {
 
-/// The host copy of a tensor; bfloat16 is stored as float32, which holds it exactly.
+/// The host copy of a tensor, in its own type.
 checkpoint::Array to_array(const Tensor& tensor);
-/// Overwrites a tensor. Throws checkpoint::Error naming `name` where the shapes or types differ.
+/// Overwrites a tensor; float32 and bfloat16 are converted. Throws checkpoint::Error naming `name` where the shapes or
+/// types differ.
 void copy_array(const checkpoint::Array& array, const Tensor& to, const std::string& name);
 
 /// What a run is besides model, optimizer and carry.

@@ -51,6 +51,8 @@ inline checkpoint::Checkpoint sample(size_t text = 100) {
   made.arrays["optimizer/step"] = Array::scalar<int64_t>(120);
   made.arrays["carry/steps"] = Array::of<int32_t>({2, 1}, {3, -4});
   made.arrays["carry/halted"] = Array::of<uint8_t>({2}, {1, 0});
+  made.arrays["carry/z_H"] = {
+      checkpoint::ArrayType::bfloat16, {1, 2}, {std::byte{0x80}, std::byte{0x3f}, std::byte{1}, std::byte{0xff}}};
   made.arrays["rng/counter"] = Array::of<uint64_t>({2}, {~uint64_t{0}, 7});
   made.arrays["rng/key"] = Array::of<uint32_t>({1}, {0xffffffffu});
   made.arrays["loader/epoch_share"] = Array::scalar<double>(0.1);

@@ -1,3 +1,6 @@
+#include <hdf5.h>
+
+#include <bit>
 #include <chrono>
 #include <cmath>
 #include <ctime>
@@ -45,6 +48,34 @@ TEST(RoundTrip, ReadsOnlyTheArraysAskedFor) {
   EXPECT_EQ(model.arrays.size(), 3u);
   EXPECT_EQ(model.arrays.count("rng/key"), 1u);
   EXPECT_EQ(model.config_yaml, sample().config_yaml);
+}
+
+// Programs of before bfloat16 read what has none.
+TEST(RoundTrip, OnlyAFileWithBfloat16NeedsANewProgram) {
+  const TemporaryFolder folder;
+  Checkpoint plain = sample();
+  plain.arrays.erase("carry/z_H");
+  const auto version = [&](const Checkpoint& checkpoint) {
+    save(checkpoint, folder / "a.h5");
+    const hid_t file = H5Fopen((folder / "a.h5").c_str(), H5F_ACC_RDONLY, H5P_DEFAULT),
+                attribute = H5Aopen(file, "format_version", H5P_DEFAULT);
+    int64_t read = 0;
+    H5Aread(attribute, H5T_NATIVE_INT64, &read);
+    H5Aclose(attribute);
+    H5Fclose(file);
+    return read;
+  };
+  EXPECT_EQ(version(plain), 1);
+  EXPECT_EQ(version(sample()), 2);
+  // Other tools read it as numbers.
+  const hid_t file = H5Fopen((folder / "a.h5").c_str(), H5F_ACC_RDONLY, H5P_DEFAULT),
+              dataset = H5Dopen2(file, "carry/z_H", H5P_DEFAULT);
+  float values[2] = {};
+  EXPECT_GE(H5Dread(dataset, H5T_NATIVE_FLOAT, H5S_ALL, H5S_ALL, H5P_DEFAULT, values), 0);
+  H5Dclose(dataset);
+  H5Fclose(file);
+  EXPECT_EQ(values[0], 1.0f);
+  EXPECT_EQ(values[1], std::bit_cast<float>(0xff010000u));
 }
 
 TEST(RoundTrip, KeepsLargeTextsManyNotesAndManyArrays) {

@@ -1,6 +1,8 @@
 // Stopping and resuming gives the numbers of never stopping, bit for bit, with the real program.
 #include <hdf5.h>
 
+#include <cstring>
+
 #include "tests/pretrain/run_program.h"
 
 namespace trm {
@@ -64,6 +66,25 @@ TEST_F(Resume, PuzzlesWithCarryAfterKill) {
   const auto steps = saved.arrays.at("carry/steps").as<int32_t>();
   EXPECT_TRUE(std::any_of(steps.begin(), steps.end(), [](int32_t s) { return s > 1; }))
       << "the carry was empty: nothing was tested";
+}
+
+// Earlier versions stored the carry as float32, which holds bfloat16 exactly.
+TEST_F(Resume, ACheckpointOfAnEarlierVersionGoesOnExactly) {
+  make_puzzles();
+  const Arguments arguments = puzzles() + Arguments{"arch.forward_dtype=bfloat16"};
+  ASSERT_EQ(run(arguments + Arguments{"max_steps=8", "checkpoint_path=unbroken"}).status, 0);
+  ASSERT_EQ(run(arguments + Arguments{"max_steps=4"}).status, 0);
+  auto saved = load("run/step_4.h5");
+  for (auto& [name, array] : saved.arrays)
+    if (array.type == checkpoint::ArrayType::bfloat16) {
+      std::vector<float> wide(static_cast<size_t>(array.count()));
+      for (size_t i = 0; i < wide.size(); ++i)
+        std::memcpy(reinterpret_cast<char*>(&wide[i]) + 2, &array.bytes[2 * i], 2);
+      array = checkpoint::Array::of<float>(array.shape, wide);
+    }
+  checkpoint::save(saved, folder_ / "run/step_4.h5");
+  ASSERT_EQ(run(arguments + Arguments{"max_steps=8", "resume=auto"}).status, 0);
+  expect_same_state(load("unbroken/step_8.h5"), load("run/step_8.h5"));
 }
 
 TEST_F(Resume, OtherOptimizerOtherHalting) {
