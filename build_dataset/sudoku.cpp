@@ -18,9 +18,8 @@ constexpr const char* kExample =
     "  pretrain --config-name cfg_sudoku data_paths=[data/sudoku]\n"
     "\nA question has 81 characters (36, 16 for smaller boards), . or 0 for a blank, and one solution. The rating "
     "counts\n"
-    "the guesses of a backtracking solver that knows singles. Without --min-difficulty, no clue of a made board can "
-    "be\n"
-    "taken away.\n";
+    "the guesses of a backtracking solver that knows singles. Boards that are made have up to half\n"
+    "of their cells given; with --min-difficulty, no clue of theirs can be taken away.\n";
 
 }  // namespace
 

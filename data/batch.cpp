@@ -69,14 +69,16 @@ Batch BatchPool::take() {
   return batch;
 }
 
-void fill_batch(const Dataset& dataset, std::span<const ExampleRef> refs, Batch& batch) {
+void fill_batch(const Dataset& dataset, std::span<const ExampleRef> refs, Batch& batch, const Augment& augment) {
   const Metadata& metadata = dataset.metadata();
   batch.real_rows = refs.size();
   batch.set = refs.empty() ? 0 : refs.front().set;
   for (size_t row = 0; row < refs.size(); ++row) {
     const ExampleSet& set = dataset.sets()[refs[row].set];
-    set.read_example(refs[row].example, {batch.inputs + row * batch.seq_len, batch.seq_len},
-                     {batch.labels + row * batch.seq_len, batch.seq_len});
+    const std::span<int32_t> inputs(batch.inputs + row * batch.seq_len, batch.seq_len),
+        labels(batch.labels + row * batch.seq_len, batch.seq_len);
+    set.read_example(refs[row].example, inputs, labels);
+    if (augment) augment(refs[row].draw, inputs, labels);
     batch.puzzle_identifiers[row] = set.puzzle_identifiers[refs[row].puzzle];
   }
   const size_t filled = refs.size() * batch.seq_len, all = batch.rows * batch.seq_len;

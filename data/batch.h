@@ -45,7 +45,12 @@ class BatchPool {
   std::shared_ptr<Blocks> blocks_;
 };
 
-/// Copies the examples into the batch and pads the rows left. Throws DataError as ExampleSet::read_example.
-void fill_batch(const Dataset& dataset, std::span<const ExampleRef> refs, Batch& batch);
+/// Changes an example, inputs and labels [seq_len], in a way that depends on its draw alone (ExampleRef::draw). Called
+/// from several threads at once.
+using Augment = std::function<void(uint64_t draw, std::span<int32_t> inputs, std::span<int32_t> labels)>;
+
+/// Copies the examples into the batch, augments them unless `augment` is empty, and pads the rows left. Throws
+/// DataError as ExampleSet::read_example.
+void fill_batch(const Dataset& dataset, std::span<const ExampleRef> refs, Batch& batch, const Augment& augment = {});
 
 }  // namespace trm

@@ -5,21 +5,20 @@
 
 #include "data/error.h"
 #include "data/files.h"
+#include "data/how_to_build.h"
 
 namespace trm {
 namespace {
 
 namespace fs = std::filesystem;
 
-constexpr const char* kHowToBuild = "; build_dataset makes one, data_paths names it";
-
 void check_folder(const fs::path& folder) {
   if (folder.empty()) throw DataError("data_paths has an empty name");
   if (!fs::exists(folder)) {
     throw DataError("dataset folder " + quoted(folder) + " does not exist (looked from '" +
-                    fs::current_path().string() + "')" + kHowToBuild);
+                    fs::current_path().string() + "')" + how_to_build(folder));
   }
-  if (!fs::is_directory(folder)) throw DataError(quoted(folder) + " is not a dataset folder" + kHowToBuild);
+  if (!fs::is_directory(folder)) throw DataError(quoted(folder) + " is not a dataset folder" + how_to_build(folder));
   if (fs::exists(folder / "dataset.json") && !fs::exists(folder / "train")) {
     throw DataError(quoted(folder) + " is one split of a dataset; name the folder above it, '" +
                     fs::absolute(folder).lexically_normal().parent_path().string() + "'");
@@ -29,7 +28,8 @@ void check_folder(const fs::path& folder) {
 Metadata split_metadata(const fs::path& folder, const std::string& split) {
   const fs::path file = folder / split / "dataset.json";
   if (!fs::exists(file)) {
-    throw DataError(quoted(folder) + " holds no " + split + " data: " + quoted(file) + " is missing" + kHowToBuild);
+    throw DataError(quoted(folder) + " holds no " + split + " data: " + quoted(file) + " is missing" +
+                    how_to_build(folder));
   }
   return read_metadata(file);
 }
@@ -51,14 +51,14 @@ bool same_tokenizer(const fs::path& a, const fs::path& b) {
 }  // namespace
 
 Dataset Dataset::open(const std::vector<fs::path>& folders, const std::string& split, uint64_t scan_limit) {
-  if (folders.empty()) throw DataError(std::string("data_paths is empty: no dataset to read") + kHowToBuild);
+  if (folders.empty()) throw DataError("data_paths is empty: no dataset to read" + how_to_build({}));
   Dataset dataset;
   for (size_t i = 0; i < folders.size(); ++i) {
     check_folder(folders[i]);
     dataset.add(folders[i], split, split_metadata(folders[i], split), i);
   }
   if (dataset.examples() == 0) {
-    throw DataError(quoted(folders.front() / split) + " holds no examples" + kHowToBuild);
+    throw DataError(quoted(folders.front() / split) + " holds no examples" + how_to_build(folders.front()));
   }
   dataset.finish(scan_limit);
   return dataset;

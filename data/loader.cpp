@@ -20,6 +20,7 @@ struct Loader::State {
         first_row(options.first_row),
         rows(options.rows_here()),
         pool(rows, static_cast<size_t>(dataset->metadata().seq_len), options.allocator),
+        augment(options.augment),
         num_workers(options.num_workers),
         capacity(static_cast<size_t>(options.num_workers) * static_cast<size_t>(options.prefetch)) {}
 
@@ -48,7 +49,7 @@ struct Loader::State {
     try {
       Batch batch = pool.take();
       const auto first = std::min<size_t>(first_row, refs.size());
-      fill_batch(*dataset, refs.subspan(first, std::min<size_t>(rows, refs.size() - first)), batch);
+      fill_batch(*dataset, refs.subspan(first, std::min<size_t>(rows, refs.size() - first)), batch, augment);
       batch.set = refs.front().set;
       slot.batch = std::move(batch);
     } catch (...) {
@@ -114,6 +115,7 @@ struct Loader::State {
   Cursor cursor;
   uint64_t first_row, rows;
   BatchPool pool;
+  Augment augment;
   int num_workers;
   size_t capacity;
 

@@ -15,6 +15,7 @@ struct LoaderOptions {
   int num_workers = 0;       ///< threads that make batches ahead; 0: in the calling thread. The batches are the same.
   int prefetch = 2;          ///< batches made ahead per worker
   BatchAllocator allocator;  ///< empty: aligned heap memory
+  Augment augment;           ///< of training examples as they are loaded; empty: none
 
   uint64_t rows_here() const { return rows > 0 ? rows : batch_size - first_row; }
 };

@@ -1,10 +1,5 @@
 #include "data/npy.h"
 
-#include <fcntl.h>
-#include <sys/mman.h>
-#include <sys/stat.h>
-#include <unistd.h>
-
 #include <algorithm>
 #include <array>
 #include <bit>
@@ -15,6 +10,7 @@
 
 #include "data/error.h"
 #include "data/files.h"
+#include "data/mapped_file.h"
 #include "data/npy_header.h"
 
 static_assert(std::endian::native == std::endian::little, "the arrays are mapped as they lie in the file");
@@ -26,35 +22,6 @@ constexpr std::string_view kMagic("\x93NUMPY", 6);
 
 [[noreturn]] void bad_file(const std::filesystem::path& path, const std::string& what) {
   throw DataError(quoted(path) + " cannot be used: " + what);
-}
-
-struct Mapping {
-  std::shared_ptr<const unsigned char> bytes;
-  uint64_t size = 0;
-};
-
-Mapping map_file(const std::filesystem::path& path) {
-  const int file = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
-  if (file < 0) bad_file(path, std::strerror(errno));
-  struct stat status {};
-  const bool known = ::fstat(file, &status) == 0;
-  if (!known || !S_ISREG(status.st_mode)) {
-    ::close(file);
-    bad_file(path, "it is not a regular file");
-  }
-  const auto size = static_cast<uint64_t>(status.st_size);
-  if (size == 0) {
-    ::close(file);
-    bad_file(path, "it is empty");
-  }
-  void* bytes = ::mmap(nullptr, size, PROT_READ, MAP_SHARED, file, 0);
-  const int error = errno;
-  ::close(file);
-  if (bytes == MAP_FAILED) bad_file(path, std::string("it cannot be memory-mapped: ") + std::strerror(error));
-  return {std::shared_ptr<const unsigned char>(
-              static_cast<const unsigned char*>(bytes),
-              [size](const unsigned char* p) { ::munmap(const_cast<unsigned char*>(p), size); }),
-          size};
 }
 
 /// Bytes of one element; throws for whatever is not a little-endian integer.
@@ -97,7 +64,7 @@ std::string header_of(const std::vector<uint64_t>& shape, NpyType type, size_t b
 }  // namespace
 
 NpyArray NpyArray::open(const std::filesystem::path& path) {
-  const Mapping file = map_file(path);
+  const MappedFile file = map_file(path);
   const unsigned char* bytes = file.bytes.get();
   if (file.size < kMagic.size() || std::memcmp(bytes, kMagic.data(), kMagic.size()) != 0) {
     bad_file(path, "it is not a .npy file (its first bytes are not \\x93NUMPY)");

@@ -14,6 +14,7 @@ struct ExampleRef {
   uint32_t set;
   uint64_t example;
   uint64_t puzzle;
+  uint64_t draw = 0;  ///< training: a number of its own for each example of a run, by its place in the order
 
   bool operator==(const ExampleRef&) const = default;
 };

@@ -96,6 +96,7 @@ class TrainingOrder : public Order {
     const uint64_t size = set.puzzle_indices[puzzle + 1] - start;
     const uint64_t take = std::min<uint64_t>(size, batch_size_ - refs.size());
     // The first `take` places of a Fisher–Yates shuffle of [0, size), of which only the moved places are stored.
+    const uint64_t draw = SplitMix64(at_.epoch, at_.set, at_.position).state();
     std::unordered_map<uint64_t, uint64_t> moved;
     const auto value_at = [&](uint64_t place) {
       const auto found = moved.find(place);
@@ -105,7 +106,7 @@ class TrainingOrder : public Order {
       const uint64_t j = i + random_.below(size - i);
       const uint64_t drawn = value_at(j);
       moved[j] = value_at(i);
-      refs.push_back({static_cast<uint32_t>(at_.set), start + drawn, puzzle});
+      refs.push_back({static_cast<uint32_t>(at_.set), start + drawn, puzzle, draw + i});
     }
   }
 

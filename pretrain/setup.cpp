@@ -5,9 +5,11 @@
 #include "data/error.h"
 #include "data/files.h"
 #include "device/backend.h"
-#include "logging/logging.h"
 #include "evaluation/saved_outputs.h"
+#include "logging/logging.h"
 #include "pretrain/trainer.h"
+#include "puzzles/augmentation.h"
+#include "puzzles/kinds.h"
 #include "runtime/memory.h"
 #include "runtime/model_settings.h"
 #include "runtime/programs.h"
@@ -36,6 +38,12 @@ int64_t plan_steps(const Settings& settings, const Dataset& train) {
                   " of an optimizer step (global_batch_size " + std::to_string(settings.global_batch_size) +
                   " x gradient_accumulation_steps " + std::to_string(settings.gradient_accumulation_steps) +
                   "); raise epochs or lower these");
+}
+
+Augment augment_of(const Settings& settings, const Metadata& metadata) {
+  if (settings.augment == "none") return {};
+  return augmentation(settings.augment, puzzle_kind(metadata.puzzle_kind, metadata.vocab_size, metadata.seq_len),
+                      static_cast<uint64_t>(settings.seed));
 }
 
 bool is_arc(const Settings& settings) {
@@ -161,8 +169,10 @@ void Trainer::make_step(const std::optional<checkpoint::Checkpoint>& resumed) {
   options.seed = static_cast<uint64_t>(settings_.seed);
   options.compile = compile_.on;
   step_ = std::make_unique<TrainingStep>(*model_, *optimizer_, options);
+  LoaderOptions loading = loader_options();
+  loading.augment = augment_of(settings_, data_.train->metadata());
   loader_ = Loader::training(data_.train, parse_dataset_type(settings_.dataset_type), options.seed,
-                             static_cast<uint64_t>(settings_.epochs), loader_options());
+                             static_cast<uint64_t>(settings_.epochs), loading);
   if (resumed) {
     const RunPosition position = restore_run(*resumed, plan_.resume->string(), *model_, *optimizer_, *step_);
     loader_->restore(position.cursor);

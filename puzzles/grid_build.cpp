@@ -239,8 +239,8 @@ void generate(uint64_t count, const GridBuild& build, const GridRecipe& recipe, 
   const Stream stream = std::string_view(name) == "train" ? training : testing;
   Split split(build, recipe, name, kind);
   split.rated();
-  uint64_t drawn = 0, found = 0, repeated = 0;
-  const auto next = [&]() -> std::optional<uint64_t> { return drawn++; };
+  uint64_t drawn = 0, last = 0, found = 0, repeated = 0;
+  const auto next = [&]() -> std::optional<uint64_t> { return drawn < last ? std::optional(drawn++) : std::nullopt; };
   const auto work = [&](uint64_t job) {
     std::vector<GridExample> examples;
     for (uint64_t i = 0; i < boards_a_job; ++i) {
@@ -249,7 +249,7 @@ void generate(uint64_t count, const GridBuild& build, const GridRecipe& recipe, 
     }
     return examples;
   };
-  ordered_work(build.output.threads, next, work, [&](std::vector<GridExample> examples) {
+  const auto take = [&](const std::vector<GridExample>& examples) {
     Piece piece;
     for (const GridExample& example : examples) {
       if (found == count) break;
@@ -263,8 +263,12 @@ void generate(uint64_t count, const GridBuild& build, const GridRecipe& recipe, 
     }
     split.write(piece);
     build.output.progress(name, found, count);
-    return found < count;
-  });
+    return true;
+  };
+  while (found < count) {  // once, unless some were there already
+    last = drawn + (count - found + boards_a_job - 1) / boards_a_job;
+    ordered_work(build.output.threads, next, work, take);
+  }
   split.finish();
 }
 

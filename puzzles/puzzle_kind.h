@@ -70,6 +70,12 @@ class PuzzleKind {
   virtual std::string broken_rule(const Puzzle& puzzle, std::span<const int32_t> answer) const = 0;
   virtual Solutions solutions(std::span<const int32_t> tokens) const = 0;
 
+  /// What the setting `augment` calls augment(); empty where there is no such thing.
+  virtual std::string augmentation() const = 0;
+  /// Changes a training example and its labels [seq_len] in place into another one of the same task: by one of the
+  /// symmetries, unless the kind knows better.
+  virtual void augment(SplitMix64& random, std::span<int32_t> inputs, std::span<int32_t> labels) const;
+
   /// One of the kind's symmetries, each equally likely.
   virtual std::unique_ptr<Symmetry> draw_symmetry(SplitMix64& random) const = 0;
 };

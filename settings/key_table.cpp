@@ -73,6 +73,8 @@ std::vector<Key> run_keys() {
       key("data_paths", &S::data_paths, "dataset folders to train on"),
       key("data_paths_test", &S::data_paths_test, "dataset folders to evaluate on; [] for those of data_paths"),
       word("dataset_type", &S::dataset_type, "how examples are drawn and scored", {"puzzle", "chat"}),
+      word("augment", &S::augment, "symmetries drawn for training examples as they are loaded",
+           {"none", "sudoku", "dihedral", "arc"}),
       key("evaluators", &S::evaluators, "scores beside the metrics"),
       key("global_batch_size", &S::global_batch_size, "rows a batch", at_least(1)),
       key("gradient_accumulation_steps", &S::gradient_accumulation_steps, "batches an optimizer step", at_least(1)),

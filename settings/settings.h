@@ -52,6 +52,7 @@ struct Settings {
   std::vector<std::string> data_paths;       // dataset folders; require_data_paths() where they are needed
   std::vector<std::string> data_paths_test;  // empty: the test splits of data_paths
   std::string dataset_type = "puzzle";       // puzzle | chat
+  std::string augment = "none";              // none | sudoku | dihedral | arc: of training examples as they are loaded
   std::vector<EvaluatorSettings> evaluators;
 
   int global_batch_size = 768;

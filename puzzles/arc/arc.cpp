@@ -90,6 +90,22 @@ class Arc final : public PuzzleKind {
 
   Solutions solutions(std::span<const int32_t>) const override { return {}; }
 
+  std::string augmentation() const override { return "arc"; }
+  /// The place on the canvas. Turns and other colours make another task, which has an identifier of its own.
+  void augment(SplitMix64& random, std::span<int32_t> inputs, std::span<int32_t> labels) const override {
+    int row = 0, column = 0;
+    const ArcGrid input = find_on_canvas(inputs, row, column), label = find_on_canvas(labels, row, column);
+    if (input.colours.empty() || label.colours.empty()) return;
+    const auto offset = [&](int extent) {
+      return static_cast<int>(random.below(static_cast<uint64_t>(arc_side - extent + 1)));
+    };
+    row = offset(std::max(input.rows, label.rows));
+    column = offset(std::max(input.columns, label.columns));
+    put_on_canvas(input, row, column, inputs);
+    put_on_canvas(label, row, column, labels);
+    std::replace(labels.begin(), labels.end(), arc_token::padding, -100);  // labels have no padding
+  }
+
   std::unique_ptr<Symmetry> draw_symmetry(SplitMix64& random) const override {
     return std::make_unique<ArcSymmetry>(ArcAugmentation::draw(random));
   }

@@ -3,8 +3,8 @@
 
 namespace trm {
 
-/// Boards with one solution each, from CSV files or generated. Without min_difficulty, generated boards are as hard as
-/// they come: no clue can be taken away.
+/// Boards with one solution each, from CSV files or generated. Generated ones have up to half of their cells given;
+/// with min_difficulty no clue of theirs can be taken away.
 struct SudokuBuild : GridBuild {
   int size = 9;     // of generated boards: 4, 6 or 9
   int num_aug = 0;  // images beside each training board

@@ -10,9 +10,9 @@ struct SudokuPuzzle {
   int rating = 0;  // SudokuSearch::guesses of the question
 };
 
-/// A puzzle with one solution from which no clue can be taken away, rated at least `min_rating`: holes are dug into a
-/// random solution, then clues are given back and others dug out as long as that makes it harder. Nothing where `tries`
-/// such starts do not reach the rating.
+/// A puzzle with one solution: holes are dug into a random one until no clue can be taken away. Without `min_rating`,
+/// some clues are given back at random, up to half of the cells. With it, clues are given back and others dug out as
+/// long as that makes it no easier, until the rating is reached; nothing where `tries` such starts do not get there.
 std::optional<SudokuPuzzle> generate_sudoku(SudokuSolver& solver, SplitMix64& random, int min_rating, int tries = 1000);
 
 }  // namespace trm

@@ -47,6 +47,7 @@ class Sudoku final : public PuzzleKind {
     return result;
   }
 
+  std::string augmentation() const override { return "sudoku"; }
   std::unique_ptr<Symmetry> draw_symmetry(SplitMix64& random) const override {
     return draw_sudoku_symmetry(random, shape_);
   }

@@ -49,6 +49,7 @@ class Tokens final : public PuzzleKind {
   std::string broken_rule(const Puzzle&, std::span<const int32_t>) const override { return ""; }
   Solutions solutions(std::span<const int32_t>) const override { return {}; }
 
+  std::string augmentation() const override { return ""; }
   std::unique_ptr<Symmetry> draw_symmetry(SplitMix64&) const override {
     std::vector<int32_t> from;
     for (int32_t i = 0; i < seq_len_; ++i) from.push_back(i);

@@ -133,5 +133,19 @@ TEST_F(Npy, OneDimensionIsATuple) {
   EXPECT_TRUE(NpyArray::open(folder_ / "f.npy").read_all().empty());
 }
 
+TEST(NpyDeathTest, AFileCutShortWhileItIsReadIsNamed) {
+  const testing::TemporaryFolder folder;
+  const std::vector<int32_t> values(100000, 7);
+  write_npy(folder / "a.npy", values);
+  EXPECT_EXIT(
+      {
+        const NpyArray array = NpyArray::open(folder / "a.npy");
+        std::filesystem::resize_file(folder / "a.npy", 100);
+        std::vector<int64_t> last(1);
+        array.read(99999, last);
+      },
+      ::testing::ExitedWithCode(1), "a.npy' was cut short while it was read");
+}
+
 }  // namespace
 }  // namespace trm

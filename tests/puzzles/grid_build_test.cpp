@@ -1,5 +1,5 @@
 // Sudoku and mazes, from files and generated.
-#include <fstream>
+#include <algorithm>
 #include <set>
 
 #include "data/dataset.h"
@@ -228,6 +228,20 @@ TEST_F(GridBuilds, WhatCannotBeFoundIsSaid) {
   maze.generate = 1000000;
   EXPECT_ERROR_WITH(build_maze(maze), "1000000", "different mazes");
   EXPECT_EQ(folder_.entries(), 0u);
+}
+
+TEST(SudokuGenerator, MixesEasyAndHardWhereNoneIsAsked) {
+  SudokuSolver solver(*SudokuShape::of_side(6));
+  std::set<long> clues;
+  for (uint64_t i = 0; i < 60; ++i) {
+    SplitMix64 random(i);
+    const SudokuPuzzle puzzle = *generate_sudoku(solver, random, 0);
+    clues.insert(std::ranges::count_if(puzzle.question, [](uint8_t digit) { return digit > 0; }));
+    EXPECT_EQ(solver.solve(puzzle.question).first, puzzle.answer);
+  }
+  EXPECT_LE(*clues.begin(), 11);
+  EXPECT_GE(*clues.rbegin(), 17);
+  EXPECT_LE(*clues.rbegin(), 18);
 }
 
 TEST(SudokuGenerator, MakesMinimalBoardsAsHardAsAsked) {

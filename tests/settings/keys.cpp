@@ -22,6 +22,7 @@ TEST(Keys, AreThoseOfTheSpecification) {
   const std::vector<std::string> run = {"data_paths",
                                         "data_paths_test",
                                         "dataset_type",
+                                        "augment",
                                         "evaluators",
                                         "global_batch_size",
                                         "gradient_accumulation_steps",

@@ -103,6 +103,36 @@ TEST(Shipped, Pretrain) {
   EXPECT_EQ(shipped("cfg_pretrain"), s);
 }
 
+Settings sudoku() {
+  Settings s;
+  s.arch.puzzle_emb_ndim = 512;
+  s.arch.mlp_t = true;
+  s.arch.pos_encodings = "none";
+  s.augment = "sudoku";
+  s.epochs = 50000;
+  s.eval_interval = 5000;
+  s.checkpoint_every_eval = true;
+  s.optimizer = "adam_atan2";
+  s.weight_decay = s.puzzle_emb_weight_decay = 1.0;
+  s.puzzle_emb_lr = 1e-4;
+  s.ema = true;
+  return s;
+}
+
+TEST(Shipped, Puzzles) {
+  EXPECT_EQ(shipped("cfg_sudoku"), sudoku());
+  Settings maze = sudoku();
+  maze.arch.mlp_t = false;
+  maze.arch.pos_encodings = "rope";
+  maze.arch.L_cycles = 4;
+  maze.augment = "none";
+  EXPECT_EQ(shipped("cfg_maze"), maze);
+  const Settings small = shipped("cfg_sudoku_small");
+  EXPECT_EQ(small.augment, "sudoku");
+  EXPECT_TRUE(small.arch.mlp_t);
+  EXPECT_EQ(small.arch.forward_dtype, "float32");
+}
+
 TEST(Shipped, Chat) {
   EXPECT_EQ(shipped("cfg_chat"), chat());
   EXPECT_EQ(shipped("cfg_chat_fast"), chat_fast());
