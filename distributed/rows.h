@@ -7,6 +7,8 @@ namespace trm {
 struct RowRange {
   int64_t first = 0, count = 1, total = 1;
 
+  RowRange() = default;
+  RowRange(int64_t first_, int64_t count_, int64_t total_) : first(first_), count(count_), total(total_) {}
   bool all() const { return count == total; }
   bool operator==(const RowRange&) const = default;
 };

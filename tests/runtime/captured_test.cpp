@@ -23,8 +23,8 @@ TEST_P(Captured, StepsHaveTheBitsOfEagerOnes) {
     GTEST_SKIP() << to_string(device) << " does not compute in " << name_of(c.dtype);
   ModelConfig config = small_config(c.puzzles);
   config.forward_dtype = c.dtype;
-  SmallRun captured(config, {SmallRun::batch, c.accumulation, 11, true}, small_optimizer(), device);
-  SmallRun eager(config, {SmallRun::batch, c.accumulation, 11, false}, small_optimizer(), device);
+  SmallRun captured(config, {all_rows(SmallRun::batch), c.accumulation, 11, true}, small_optimizer(), device);
+  SmallRun eager(config, {all_rows(SmallRun::batch), c.accumulation, 11, false}, small_optimizer(), device);
   // Not a whole number of updates: the last gradients are pending.
   const int count = 6 * c.accumulation + c.accumulation / 2;
   captured.run(0, count);

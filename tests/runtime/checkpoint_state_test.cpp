@@ -34,7 +34,7 @@ TEST(CheckpointState, ARunGoesOnFromItBitForBit) {
   for (const DType dtype : {DType::float32, DType::bfloat16}) {
     ModelConfig config = small_config(true);
     config.forward_dtype = dtype;
-    const TrainingStep::Options options{SmallRun::batch, 2, 11, false};
+    const TrainingStep::Options options{all_rows(SmallRun::batch), 2, 11, false};
     SmallRun run(config, options, small_optimizer(), cpu_device);
     run.run(0, 5);
     const checkpoint::Checkpoint saved = capture_run(run.model, run.optimizer, run.step, 11, {});

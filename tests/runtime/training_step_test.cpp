@@ -12,8 +12,8 @@ ModelConfig config() {
 }
 
 TEST_P(Steps, TheSameStepsGiveTheSameBits) {
-  SmallRun one(config(), {SmallRun::batch, 2, 11, false}, small_optimizer(), GetParam()),
-      two(config(), {SmallRun::batch, 2, 11, false}, small_optimizer(), GetParam());
+  SmallRun one(config(), {all_rows(SmallRun::batch), 2, 11, false}, small_optimizer(), GetParam()),
+      two(config(), {all_rows(SmallRun::batch), 2, 11, false}, small_optimizer(), GetParam());
   one.run(0, 5);
   two.run(0, 5);
   EXPECT_EQ(one.updates, 2);
@@ -22,7 +22,7 @@ TEST_P(Steps, TheSameStepsGiveTheSameBits) {
 }
 
 TEST_P(Steps, AnUpdateComesAtEveryLastOfTheAccumulated) {
-  SmallRun run(config(), {SmallRun::batch, 3, 11, false}, small_optimizer(), GetParam());
+  SmallRun run(config(), {all_rows(SmallRun::batch), 3, 11, false}, small_optimizer(), GetParam());
   const auto start = run.model.parameters().values().to_vector<float>();
   run.run(0, 2);
   EXPECT_EQ(run.updates, 0);
@@ -38,7 +38,7 @@ TEST_P(Steps, AnUpdateComesAtEveryLastOfTheAccumulated) {
 
 // From the first step's memory on nothing more is taken.
 TEST_P(Steps, SteadyStepsTakeNoMoreDeviceMemory) {
-  SmallRun run(config(), {SmallRun::batch, 1, 11, false}, small_optimizer(), GetParam());
+  SmallRun run(config(), {all_rows(SmallRun::batch), 1, 11, false}, small_optimizer(), GetParam());
   run.run(0, 3);
   const size_t reserved = Arena::of(GetParam())->reserved_bytes();
   const size_t used = Arena::of(GetParam())->bytes_in_use();
@@ -48,7 +48,7 @@ TEST_P(Steps, SteadyStepsTakeNoMoreDeviceMemory) {
 }
 
 TEST_P(Steps, MetricsAreSumsSinceTheyWereRead) {
-  SmallRun run(config(), {SmallRun::batch, 1, 11, false}, small_optimizer(), GetParam());
+  SmallRun run(config(), {all_rows(SmallRun::batch), 1, 11, false}, small_optimizer(), GetParam());
   run.run(0, 4);
   const MetricsReading first = run.step.read_metrics();
   EXPECT_GT(first.lm_loss, 0);
