@@ -93,6 +93,19 @@ TEST(Floors, ATableThatCannotBeReadIsAnError) {
                std::runtime_error);
 }
 
+TEST(Floors, TestsMirrorTheSources) {
+  int mirrored = 0;
+  for (const auto& folder : std::filesystem::directory_iterator(source_dir())) {
+    const std::string name = folder.path().filename().string();
+    const auto has = [&](const char* file) { return std::filesystem::exists(folder.path() / file); };
+    if (!has("CMakeLists.txt") || has("CMakeCache.txt") || name == "tests") continue;
+    EXPECT_TRUE(std::filesystem::exists(source_dir() / "tests" / name / "CMakeLists.txt"))
+        << name << "/ has no tests/" << name;
+    ++mirrored;
+  }
+  EXPECT_GT(mirrored, 10);
+}
+
 // Adding a device touches the places that ARCHITECTURE.md names, because nothing else asks which kind a device is. (The
 // cpu is the host: tensors and ops may.)
 TEST(Floors, OnlyTheNamedPlacesKnowTheKindsOfDevices) {
