@@ -7,12 +7,13 @@
 #include <iterator>
 #include <random>
 
+#include "answering/answer.h"
+#include "answering/dialogue.h"
 #include "device/rules.h"
-#include "generate/answer.h"
-#include "generate/dialogue.h"
 #include "generate/output.h"
 #include "logging/logging.h"
 #include "runtime/programs.h"
+#include "serve/server.h"
 
 namespace trm {
 namespace {
@@ -36,6 +37,11 @@ Tokenizer open_tokenizer(const LoadedModel& loaded, const Options& options) {
   return tokenizer;
 }
 
+/// Whether decoding may be captured.
+bool compiles(const Model& model, const Options& options) {
+  return compile_rule(model.device()).on && !options.op_report;
+}
+
 std::unique_ptr<Decoder> make_decoder(const Model& model, const Options& options) {
   const bool causal = !model.sees_future();
   if (options.decoding == Decoding::incremental && !causal)
@@ -46,7 +52,7 @@ std::unique_ptr<Decoder> make_decoder(const Model& model, const Options& options
     if (!options.decoding) note("The model is not causal: the whole window is computed for every token.");
     return make_window_decoder(model);
   }
-  return make_incremental_decoder(model, compile_rule(model.device()).on && !options.op_report);
+  return make_incremental_decoder(model, compiles(model, options));
 }
 
 void report(const Answer& answer, const Options& options, int64_t window, uint64_t seed) {
@@ -101,13 +107,30 @@ void converse(const std::function<void(const std::string&)>& answer, Dialogue& d
 
 }  // namespace
 
+void serve_prompts(const LoadedModel& loaded, const Options& options) {
+  const Model& model = *loaded.model;
+  if (model.sees_future())
+    throw UsageError("--serve needs a causal model, and this one's arch.causal is false: answer with --prompt");
+  const Tokenizer tokenizer = open_tokenizer(loaded, options);
+  // A run is known by its folder, a file that was moved elsewhere by its own name.
+  const std::string folder = loaded.file.parent_path().filename().string(), stem = loaded.file.stem().string();
+  const serve::Served served{
+      .model = model,
+      .tokenizer = tokenizer,
+      .name = stem.starts_with("step_") && !folder.empty() ? folder : stem,
+      .defaults = {options.sampling, options.seed.value_or(0), options.max_new_tokens, options.stops, {}, -1},
+      .fixed_seed = options.seed.has_value(),
+      .compile = compiles(model, options)};
+  serve::serve(served, options.server, [](const std::string& text) { note(text); });
+}
+
 void answer_prompts(const LoadedModel& loaded, const Options& options) {
   const Model& model = *loaded.model;
   const int64_t window = model.config().seq_len;
   const Tokenizer tokenizer = open_tokenizer(loaded, options);
   const auto dialogue = make_dialogue(tokenizer, window, std::min(options.max_new_tokens, window / 2), options.system);
-  AnswerOptions how{options.sampling, options.seed.value_or(std::random_device{}()), options.max_new_tokens,
-                    options.stops};
+  AnswerOptions how{
+      options.sampling, options.seed.value_or(std::random_device{}()), options.max_new_tokens, options.stops, {}, -1};
   Answerer answerer(make_decoder(model, options), tokenizer, how);
   const auto answer = [&](const std::string& text) {
     const Dialogue::Prompt prompt = dialogue->ask(text);

@@ -8,4 +8,7 @@ namespace trm {
 /// TokenizerError.
 void answer_prompts(const LoadedModel& loaded, const Options& options);
 
+/// --serve. Throws UsageError, TokenizerError, serve::ServeError.
+void serve_prompts(const LoadedModel& loaded, const Options& options);
+
 }  // namespace trm

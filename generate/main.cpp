@@ -57,7 +57,7 @@ void run(const Options& options) {
     throw UsageError(
         "no checkpoint given: --checkpoint takes a checkpoint file (step_<n>.h5) or a run's folder; see generate "
         "--help");
-  if (!options.puzzle && !options.prompt && !options.interactive && ::isatty(STDIN_FILENO) == 1)
+  if (!options.puzzle && !options.prompt && !options.interactive && !options.serve && ::isatty(STDIN_FILENO) == 1)
     throw UsageError(
         "nothing to answer: give --prompt TEXT, --interactive, a text on standard input, or for a puzzle model "
         "--puzzle FILE|TEXT");
@@ -75,7 +75,7 @@ void run(const Options& options) {
     if (!options.puzzle_options.empty())
       throw UsageError(joined(options.puzzle_options) + " cannot be used here: " + file +
                        " holds a language model, which takes --prompt TEXT, --interactive or a text on standard input");
-    answer_prompts(loaded, options);
+    options.serve ? serve_prompts(loaded, options) : answer_prompts(loaded, options);
   } else {
     const auto kind = kind_of(loaded);
     const std::string takes = file + " holds a model for " + kind->describe() + ", which takes --puzzle FILE|TEXT";

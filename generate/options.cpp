@@ -17,10 +17,12 @@ namespace {
 
 std::shared_ptr<cxxopts::Value> text() { return cxxopts::value<std::string>(); }
 
-const std::vector<std::string> flags = {"interactive", "list-devices", "help", "version"};
+const std::vector<std::string> flags = {"interactive", "serve", "metrics", "list-devices", "help", "version"};
 const std::vector<std::string> language_names = {"prompt",      "interactive", "system", "tokenizer", "max-new-tokens",
                                                  "temperature", "top-k",       "top-p",  "min-p",     "repeat-penalty",
                                                  "seed",        "stop",        "decode"};
+const std::vector<std::string> server_names = {"serve", "host",    "port",         "slots",
+                                               "queue", "api-key", "cors-origins", "metrics"};
 const std::vector<std::string> puzzle_names = {"puzzle", "puzzle-id"};
 const std::vector<std::string> common_names = {"checkpoint",   "device",   "dtype", "op-report", "log-level",
                                                "list-devices", "fallback", "help",  "version"};
@@ -62,6 +64,19 @@ cxxopts::Options make_options() {
        cxxopts::value<std::vector<std::string>>(), "S")  //
       ("decode", "incremental, or window: compute the whole window for every token; the same text, slower", text(),
        "HOW");
+  options.add_options("server (language models)")  //
+      (
+          "serve",
+          "answer over HTTP as OpenAI's API does, until Ctrl-C or SIGTERM; the options above are the defaults of "
+          "requests")  //
+      ("host", "address to listen on; any but this machine's own lets others in", text()->default_value("127.0.0.1"),
+       "H")                                                                                                           //
+      ("port", "0: any that is free", text()->default_value("8080"), "N")                                             //
+      ("slots", "texts that are decoded at once", text()->default_value("8"), "N")                                    //
+      ("queue", "requests that wait for a slot; more are told to come later", text()->default_value("64"), "N")       //
+      ("api-key", "a key that requests must give; TRM_API_KEY keeps it out of the list of processes", text(), "KEY")  //
+      ("cors-origins", "origins of pages that may ask, with commas between them; *: all", text(), "O")                //
+      ("metrics", "counts for Prometheus at /metrics");
   options.add_options("puzzle models")  //
       ("puzzle",
        "a puzzle or a file with one, - for standard input: sudoku, 81 digits with . or 0 for blank, in one line or "
@@ -92,6 +107,7 @@ std::string option_name(const std::string& argument) {
 std::vector<std::string> spelled_alike(int argc, const char* const* argv) {
   std::vector<std::string> all = common_names, arguments{"generate"};
   all.insert(all.end(), language_names.begin(), language_names.end());
+  all.insert(all.end(), server_names.begin(), server_names.end());
   all.insert(all.end(), puzzle_names.begin(), puzzle_names.end());
   for (int i = 1; i < argc; ++i) {
     const std::string argument = argv[i];
@@ -163,6 +179,32 @@ std::vector<std::string> given(const cxxopts::ParseResult& result, const std::ve
   return found;
 }
 
+void read_server(const cxxopts::ParseResult& result, Options& options) {
+  const std::vector<std::string> asked = given(result, server_names);
+  options.serve = result.count("serve") > 0;
+  if (!options.serve) {
+    if (!asked.empty()) throw UsageError(asked[0] + " needs --serve");
+    return;
+  }
+  for (const char* name : {"prompt", "interactive", "system", "decode"})
+    if (result.count(name) > 0)
+      throw UsageError(std::string("--serve and --") + name + ": with --serve, requests bring what is to be answered");
+  serve::ServeOptions& server = options.server;
+  server.host = result["host"].as<std::string>();
+  if (server.host.empty()) throw UsageError("--host needs a value; see generate --help");
+  server.port = static_cast<int>(integer(result, "port", 0, 65535, "an integer from 0 to 65535"));
+  server.slots = integer(result, "slots", 1, 1024, "an integer from 1 to 1024");
+  server.queue = integer(result, "queue", 1, 4096, "an integer from 1 to 4096");
+  const char* key = std::getenv("TRM_API_KEY");
+  server.api_key = optional_text(result, "api-key").value_or(key ? key : "");
+  server.metrics = result.count("metrics") > 0;
+  std::string origins = optional_text(result, "cors-origins").value_or("");
+  for (size_t comma; !origins.empty(); origins.erase(0, comma == std::string::npos ? comma : comma + 1)) {
+    comma = origins.find(',');
+    if (const std::string origin = origins.substr(0, comma); !origin.empty()) server.origins.push_back(origin);
+  }
+}
+
 void read_sampling(const cxxopts::ParseResult& result, SamplingOptions& sampling) {
   constexpr int64_t most = std::numeric_limits<int32_t>::max();
   sampling.temperature = real(
@@ -215,6 +257,8 @@ Options parse_options(int argc, const char* const* argv) {
   }
 
   options.language_options = given(result, language_names);
+  read_server(result, options);
+  if (options.serve) options.language_options.insert(options.language_options.begin(), "--serve");
   if (result.count("prompt") > 0) options.prompt = result["prompt"].as<std::string>();
   if (options.prompt && options.prompt->empty()) throw UsageError("--prompt is empty: give a text to answer");
   options.interactive = result.count("interactive") > 0;
@@ -241,7 +285,7 @@ Options parse_options(int argc, const char* const* argv) {
 }
 
 std::string usage() {
-  return make_options().help({"", "language models", "puzzle models"}) +
+  return make_options().help({"", "language models", "server (language models)", "puzzle models"}) +
          "\nThe answer goes to standard output, everything else to standard error. It ends at <|endassistant|> or "
          "<|endoftext|>, at a --stop text, after\n"
          "--max-new-tokens, or where the model's window is full. The filters are applied in this order: repeat "
@@ -250,6 +294,7 @@ std::string usage() {
          "  generate --checkpoint checkpoints/my-project/my-run --prompt \"What is a maze?\"\n"
          "  generate --checkpoint checkpoints/my-project/my-run --interactive --temperature 0\n"
          "  generate --checkpoint run/step_1000.h5 --max-new-tokens 50 --stop $'\\n' < question.txt > answer.txt\n"
+         "  generate --checkpoint checkpoints/my-project/my-run --serve --port 8080\n"
          "  generate --checkpoint checkpoints/sudoku --puzzle puzzle.txt\n";
 }
 

@@ -6,8 +6,9 @@
 #include <vector>
 
 #include "device/dtype.h"
-#include "generate/sampling.h"
+#include "answering/sampling.h"
 #include "logging/logging.h"
+#include "serve/server.h"
 
 namespace trm {
 
@@ -34,6 +35,8 @@ struct Options {
   std::optional<uint64_t> seed;
   std::vector<std::string> stops;
   std::optional<Decoding> decoding;
+  bool serve = false;
+  serve::ServeOptions server;
   std::vector<std::string> language_options;  // those given of this group, "--prompt"
 
   // Puzzle models.

@@ -17,7 +17,7 @@ namespace {
 struct Slot {
   bool taken = false;
   int64_t placed = 0;
-  std::vector<int32_t> waiting;
+  std::vector<int32_t> waiting{};
   const float* logits = nullptr;  // of the last advance()
 };
 

@@ -16,7 +16,7 @@ required=(
   libyaml-cpp-dev libpcre2-dev libutfcpp-dev zlib1g-dev libxxhash-dev libzip-dev libgtest-dev
 )
 # Without these the build goes on with less.
-optional=(libdnnl-dev opencl-headers ocl-icd-opencl-dev libclblast-dev)
+optional=(libdnnl-dev opencl-headers ocl-icd-opencl-dev libclblast-dev libcpp-httplib-dev)
 homebrew=(
   cmake ninja pkgconf eigen cxxopts hdf5 spdlog onednn nlohmann-json yaml-cpp pcre2 utf8cpp xxhash libzip googletest
   libomp clblast
@@ -41,6 +41,7 @@ what_is_lost() {
   case $1 in
     libdnnl-dev) echo "matrix products on the CPU go through Eigen instead of oneDNN: slower, most of all in bfloat16" ;;
     opencl-headers | ocl-icd-opencl-dev) echo "no accelerator (OpenCL) device" ;;
+    libcpp-httplib-dev) echo "no HTTP server (generate --serve)" ;;
     libclblast-dev) echo "matrix products on the accelerator are slower" ;;
     libopenmpi-dev | openmpi-bin) echo "several processes on the CPU are refused, and their tests are skipped" ;;
     pocl-opencl-icd) echo "tests of the accelerator are skipped where there is no other OpenCL device" ;;

@@ -1,7 +1,7 @@
 // The program as a user runs it, on tiny models.
 #include <algorithm>
 
-#include "generate/dialogue.h"
+#include "answering/dialogue.h"
 #include "model/decoder.h"
 #include "runtime/checkpoint_state.h"
 #include "tests/generate/tiny_checkpoints.h"

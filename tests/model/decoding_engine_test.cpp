@@ -34,8 +34,8 @@ std::vector<float> copy(std::span<const float> values) { return {values.begin(),
 struct Text {
   std::vector<int32_t> tokens;
   int64_t prompt, begins;
-  std::unique_ptr<Session> session;
-  std::unique_ptr<Decoder> alone;
+  std::unique_ptr<Session> session{};
+  std::unique_ptr<Decoder> alone{};
   int64_t pushed = 0;
   bool over() const { return pushed == static_cast<int64_t>(tokens.size()) && session && session->ready(); }
 };

@@ -1,5 +1,5 @@
 // Distributions worked out by hand.
-#include "generate/sampling.h"
+#include "answering/sampling.h"
 
 #include <algorithm>
 #include <cmath>

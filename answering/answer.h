@@ -7,14 +7,11 @@
 #include <string_view>
 #include <vector>
 
-#include "generate/sampling.h"
+#include "answering/reply.h"
 #include "model/decoder.h"
 #include "tokenizer/tokenizer.h"
 
 namespace trm {
-
-/// Why an answer ended: a marker of the tokenizer, a stop string, the number of tokens asked for, or a full window.
-enum class AnswerEnd : uint8_t { marker, stop, length, window };
 
 struct Answer {
   std::vector<int32_t> tokens;  // without the marker that ended it, and without a stop string and what follows
@@ -22,13 +19,6 @@ struct Answer {
   AnswerEnd end = AnswerEnd::marker;
   int64_t sampled = 0;  // tokens drawn, the ending ones too
   double prompt_seconds = 0, seconds = 0;
-};
-
-struct AnswerOptions {
-  SamplingOptions sampling;
-  uint64_t seed = 0;
-  int64_t max_new_tokens = 100;
-  std::vector<std::string> stops;  // none is empty
 };
 
 /// Answers prompts one after another. What a prompt has in common with what the decoder holds is not computed again.
@@ -45,15 +35,12 @@ class Answerer {
  private:
   std::span<const float> feed_prompt(std::span<const int32_t> prompt);
   std::span<const float> feed(std::span<const int32_t> tokens);
-  void see(int32_t token);
-  bool ends(int32_t token) const;
 
   std::unique_ptr<Decoder> decoder_;
   const Tokenizer& tokenizer_;
   AnswerOptions options_;
   Sampler sampler_;
-  std::vector<int32_t> ends_, fed_;
-  std::vector<int32_t> seen_;  // tokens that the repeat penalty applies to, each once
+  std::vector<int32_t> fed_;
 };
 
 }  // namespace trm

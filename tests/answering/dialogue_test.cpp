@@ -1,4 +1,4 @@
-#include "generate/dialogue.h"
+#include "answering/dialogue.h"
 
 #include <algorithm>
 

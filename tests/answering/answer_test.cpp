@@ -1,5 +1,5 @@
 // Answers of a decoder that follows a script.
-#include "generate/answer.h"
+#include "answering/answer.h"
 
 #include <stdexcept>
 

@@ -1,8 +1,9 @@
-#include "generate/dialogue.h"
+#include "answering/dialogue.h"
 
 #include <algorithm>
 #include <deque>
 
+#include "answering/prompt.h"
 #include "tokenizer/markers.h"
 
 namespace trm {
@@ -19,13 +20,14 @@ class ChatDialogue final : public Dialogue {
         window_(static_cast<size_t>(window)),
         room_(static_cast<size_t>(room)),
         link_(tokenizer.encode(std::string(markers::kEndAssistant) + markers::kSep)) {
-    if (!system.empty()) system_ = tokenizer.encode(markers::kSystem + system + markers::kEndSystem + markers::kSep);
+    if (!system.empty())
+      system_ = turn_tokens(tokenizer, {Speaker::system, system}, markers::kSep, MarkersInText::read);
   }
 
   Prompt ask(const std::string& text) override {
     if (text.empty()) throw PromptError("the prompt is empty: give a text to answer");
-    Tokens question =
-        tokenizer_.encode(markers::kUser + text + markers::kEndUser + markers::kSep + markers::kAssistant);
+    const Message asked{Speaker::user, text};
+    Tokens question = prompt_of(tokenizer_, std::span(&asked, 1), MarkersInText::read);
     const size_t least = system_.size() + question.size();
     if (least > window_)
       throw PromptError("the prompt does not fit the model's window: it has " + tokens_text(least) +
@@ -108,21 +110,12 @@ class TextDialogue final : public Dialogue {
   Tokens text_;
 };
 
-bool has_all(const Tokenizer& tokenizer, std::initializer_list<const char*> names) {
-  return std::ranges::all_of(names, [&](const char* name) { return tokenizer.token_id(name).has_value(); });
-}
-
 }  // namespace
-
-bool has_turn_markers(const Tokenizer& tokenizer) {
-  return has_all(tokenizer,
-                 {markers::kUser, markers::kEndUser, markers::kSep, markers::kAssistant, markers::kEndAssistant});
-}
 
 std::unique_ptr<Dialogue> make_dialogue(const Tokenizer& tokenizer, int64_t window, int64_t room,
                                         const std::string& system) {
   const bool turns = has_turn_markers(tokenizer);
-  if (!system.empty() && !(turns && has_all(tokenizer, {markers::kSystem, markers::kEndSystem})))
+  if (!system.empty() && !(turns && has_system_markers(tokenizer)))
     throw PromptError(std::string("--system needs a tokenizer with the markers ") + markers::kSystem + " and " +
                       markers::kEndSystem + "; this model continues plain text");
   if (turns) return std::make_unique<ChatDialogue>(tokenizer, window, room, system);

@@ -1,4 +1,4 @@
-#include "generate/stop_strings.h"
+#include "answering/stop_strings.h"
 
 #include <algorithm>
 #include <utility>

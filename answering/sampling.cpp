@@ -1,4 +1,4 @@
-#include "generate/sampling.h"
+#include "answering/sampling.h"
 
 #include <algorithm>
 #include <cmath>

@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "answering/prompt.h"
 #include "tokenizer/tokenizer.h"
 
 namespace trm {
@@ -32,9 +33,6 @@ class Dialogue {
   /// Forgets all turns but the system's.
   virtual void reset() = 0;
 };
-
-/// Whether the tokenizer has the markers of turns, so that its model was made for conversations.
-bool has_turn_markers(const Tokenizer& tokenizer);
 
 /// With turn markers, a conversation as in training:
 /// [<|system|>…<|endsystem|><|sep|>]<|user|>…<|enduser|><|sep|><|assistant|>, and after an answer
