@@ -305,13 +305,15 @@ void decoding(int64_t D, int heads, int64_t I, int64_t S, int64_t V) {
   for (uint64_t b = 0; b < 4; ++b)
     blocks.push_back({random_weight(3 * D, D, 70 + b, false, true), random_weight(D, D, 74 + b, false, true),
                       random_weight(2 * I, D, 78 + b, false, true), random_weight(D, I, 82 + b, false, true),
-                      random_tensor({S, D}, DType::bfloat16, 86 + b), random_tensor({S, D}, DType::bfloat16, 90 + b)});
+                      random_tensor({1, S, D}, DType::bfloat16, 86 + b),
+                      random_tensor({1, S, D}, DType::bfloat16, 90 + b)});
   const auto rope = ops::make_rope_tables(S, static_cast<int>(D / heads), 10000, cuda);
-  const Tensor position = Tensor::from(std::vector<int32_t>{static_cast<int32_t>(S - 1)}, {1}, cuda);
+  const Tensor slot = Tensor::zeros({1}, DType::int32, cuda),
+               position = Tensor::from(std::vector<int32_t>{static_cast<int32_t>(S - 1)}, {1}, cuda);
   std::vector<Tensor> inputs;
   for (uint64_t i = 0; i < 3; ++i) inputs.push_back(random_tensor({1, 1, D}, DType::bfloat16, 94 + i));
   Tensor y[2];
-  const auto level = [&] { return ops::cached_level(inputs, blocks, &rope, position, heads, 1e-5f); };
+  const auto level = [&] { return ops::cached_level(inputs, blocks, &rope, slot, position, heads, 1e-5f); };
   const double bytes = 2.0 * 4 * static_cast<double>(4 * D * D + 3 * I * D + 2 * S * D);
   auto& disabled = dispatch_settings().disabled;
   for (int fused = 0; fused < 2; ++fused) {
