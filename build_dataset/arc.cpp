@@ -48,8 +48,7 @@ int arc_command(int argc, char** argv) {
   options.parse_positional({"subsets"});
   options.custom_help("--input-file-prefix P --output-dir D --subsets S… --test-set-name S [options]");
   const cxxopts::ParseResult result = parse_options(
-      options, "arc", {"input-file-prefix", "subsets", "test-set-name", "num-aug", "puzzle-identifiers-start", "seed"},
-      {"input-file-prefix", "output-dir", "subsets", "test-set-name"}, argc, argv);
+      options, "arc", {"input-file-prefix", "output-dir", "subsets", "test-set-name"}, argc, argv);
   if (result.count("help") > 0) {
     std::cout << options.help() << kExample;
     return 0;

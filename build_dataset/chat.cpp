@@ -31,8 +31,9 @@ cxxopts::Options chat_options() {
       ("seed", "seed of the subsampling", cxxopts::value<std::string>()->default_value("42"), "N")      //
       ("subsample-size", "take that many conversations at random", cxxopts::value<std::string>(), "N")  //
       ("loss-on", "all, or assistant: learn the answers only", cxxopts::value<std::string>()->default_value("all"),
-       "WHAT")  //
-      ("no-system", "leave system turns out");
+       "WHAT")                                 //
+      ("no-system", "leave system turns out")  //
+      ("skip-bad-records", "leave out records that cannot be read, and say how many; otherwise one is an error");
   return options;
 }
 
@@ -40,9 +41,7 @@ cxxopts::Options chat_options() {
 
 int chat_command(int argc, char** argv) {
   cxxopts::Options options = chat_options();
-  std::vector<std::string> names = text_option_names;
-  names.insert(names.end(), {"format", "seed", "subsample-size", "loss-on", "no-system"});
-  const cxxopts::ParseResult result = parse_options(options, "chat", names, {"input-file", "output-dir"}, argc, argv);
+  const cxxopts::ParseResult result = parse_options(options, "chat", {"input-file", "output-dir"}, argc, argv);
   if (result.count("help") > 0) {
     std::cout << options.help() << kExample;
     return 0;
@@ -62,6 +61,7 @@ int chat_command(int argc, char** argv) {
   }
   build.loss_on = parse_loss_on(result["loss-on"].as<std::string>());
   build.keep_system = result.count("no-system") == 0;
+  build.skip_bad_records = result.count("skip-bad-records") > 0;
   build_chat(build, std::cout);
   return 0;
 }

@@ -8,9 +8,6 @@
 
 namespace trm {
 
-const std::vector<std::string> grid_option_names = {"input-file", "test-file", "generate",       "test",
-                                                    "size",       "seed",      "subsample-size", "min-difficulty"};
-
 void add_grid_options(cxxopts::Options& options, const char* size_default, const char* size_help) {
   const auto text = [] { return cxxopts::value<std::string>(); };
   options.add_options()                                                                   //

@@ -14,9 +14,6 @@ namespace trm {
 
 void add_grid_options(cxxopts::Options& options, const char* size_default, const char* size_help);
 
-/// The options of add_grid_options.
-extern const std::vector<std::string> grid_option_names;
-
 /// Throws UsageError where it is not said, or said twice, where the puzzles come from; `generated_only` are options
 /// that go with --generate.
 void read_grid_options(const cxxopts::ParseResult& result, const std::vector<std::string>& generated_only,

@@ -6,6 +6,7 @@
 #include <iostream>
 #include <new>
 #include <string>
+#include <system_error>
 #include <thread>
 
 #include "build_dataset/options.h"
@@ -64,13 +65,18 @@ void clean_up_when_told_to_stop() {
     if (now.sa_handler != SIG_IGN) sigaddset(&stops, one);  // as nohup leaves them
   }
   ::pthread_sigmask(SIG_BLOCK, &stops, nullptr);  // threads made from here on have this too
-  std::thread([stops] {
+  const auto wait = [stops] {
     int signal = 0;
     ::sigwait(&stops, &signal);
     trm::OutputFolder::abandon_all();
     ::write(STDERR_FILENO, "\nStopped: nothing was written.\n", 32);
     ::_exit(128 + signal);
-  }).detach();
+  };
+  try {
+    std::thread(wait).detach();
+  } catch (const std::system_error&) {
+    ::pthread_sigmask(SIG_UNBLOCK, &stops, nullptr);  // a later build of the same name tidies up
+  }
 }
 
 }  // namespace

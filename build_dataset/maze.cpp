@@ -29,9 +29,7 @@ int maze_command(int argc, char** argv) {
        cxxopts::value<std::string>(), "N")                  //
       ("unique", "only mazes with a single shortest path")  //
       ("aug", "write the seven other symmetries of each training maze beside it");
-  std::vector<std::string> names = grid_option_names;
-  names.insert(names.end(), {"min-path", "unique", "aug"});
-  const cxxopts::ParseResult result = parse_options(options, "maze", names, {"output-dir"}, argc, argv);
+  const cxxopts::ParseResult result = parse_options(options, "maze", {"output-dir"}, argc, argv);
   if (result.count("help") > 0) {
     std::cout << options.help() << kExample;
     return 0;

@@ -26,15 +26,10 @@ void add_output_options(cxxopts::Options& options);
 /// --train-split, with these defaults.
 void add_text_options(cxxopts::Options& options, int max_length, const std::string& train_split);
 
-/// The options of add_text_options.
-extern const std::vector<std::string> text_option_names;
-
 /// Parses; an unknown option, a missing value, one of `required` that is missing, or a word that belongs to no option
-/// is a UsageError. With --help, nothing is required. `names`: the subcommand's options beside those of
-/// add_output_options.
+/// is a UsageError. With --help, nothing is required.
 cxxopts::ParseResult parse_options(cxxopts::Options& options, const std::string& subcommand,
-                                   std::vector<std::string> names, const std::vector<std::string>& required, int argc,
-                                   char** argv);
+                                   const std::vector<std::string>& required, int argc, char** argv);
 
 /// Values by their option's name; a UsageError names the option and what it takes.
 int64_t integer_option(const cxxopts::ParseResult& result, const std::string& name, int64_t least, int64_t most);

@@ -28,9 +28,7 @@ int sudoku_command(int argc, char** argv) {
   add_grid_options(options, "9", "side of the boards that are made: 4, 6 or 9");
   options.add_options()("num-aug", "images of each training board to write beside it (augment=sudoku needs none)",
                         cxxopts::value<std::string>()->default_value("0"), "N");
-  std::vector<std::string> names = grid_option_names;
-  names.push_back("num-aug");
-  const cxxopts::ParseResult result = parse_options(options, "sudoku", names, {"output-dir"}, argc, argv);
+  const cxxopts::ParseResult result = parse_options(options, "sudoku", {"output-dir"}, argc, argv);
   if (result.count("help") > 0) {
     std::cout << options.help() << kExample;
     return 0;

@@ -20,9 +20,7 @@ int text_command(int argc, char** argv) {
   cxxopts::Options options("build_dataset text", "Builds a dataset folder from plain text, cut into disjoint windows.");
   add_text_options(options, 256, "0.9");
   options.add_options()("characters", "one token for each character, instead of a learned tokenizer");
-  std::vector<std::string> names = text_option_names;
-  names.push_back("characters");
-  const cxxopts::ParseResult result = parse_options(options, "text", names, {"input-file", "output-dir"}, argc, argv);
+  const cxxopts::ParseResult result = parse_options(options, "text", {"input-file", "output-dir"}, argc, argv);
   if (result.count("help") > 0) {
     std::cout << options.help() << kExample;
     return 0;

@@ -66,7 +66,8 @@ Split tokenize(std::span<const Conversation> conversations, const Tokenizer& tok
   Split split;
   split.conversations = conversations.size();
   for (size_t i = 0; i < tokens.size(); ++i) {
-    ChatExample example = chat_example(tokens[i], max_length, build.loss_on, assistant, end_assistant);
+    ChatExample example = chat_example(tokens[i], max_length, build.loss_on, assistant, end_assistant,
+                                       learned_answers(conversations[i], build.keep_system));
     if (!example.has_label()) continue;
     split.tokens += std::min(tokens[i].size(), max_length);
     split.cut += tokens[i].size() > max_length;
@@ -114,6 +115,23 @@ void say(std::ostream& log, const char* name, const Split& split) {
   log << '\n';
 }
 
+/// What the files hold besides, so that nobody thinks it was learned.
+void say_unread(std::ostream& log, const Conversations& conversations) {
+  if (conversations.bad_records > 0)
+    log << "Left out " << conversations.bad_records
+        << " records that cannot be read; the first: " << conversations.first_bad << '\n';
+  if (conversations.unread.empty()) return;
+  constexpr size_t most = 20;
+  log << "Ignored keys:";
+  size_t count = 0;
+  for (const auto& [key, times] : conversations.unread) {
+    if (count++ == most) break;
+    log << (count > 1 ? ", " : " ") << key << " (" << times << ")";
+  }
+  if (conversations.unread.size() > most) log << " and " << conversations.unread.size() - most << " more";
+  log << '\n';
+}
+
 }  // namespace
 
 void build_chat(const ChatBuild& build, std::ostream& log) {
@@ -121,11 +139,12 @@ void build_chat(const ChatBuild& build, std::ostream& log) {
   check_options(build);
   OutputFolder output(build.output_dir, build.force);
 
-  Conversations conversations = read_conversations(build.input_files, build.format);
+  Conversations conversations = read_conversations(build.input_files, build.format, build.skip_bad_records);
   log << "Read " << conversations.list.size() << " conversations (format: " << chat_format_name(conversations.format)
       << ")";
   if (conversations.without_turns > 0) log << ", left out " << conversations.without_turns << " without turns";
   log << '\n';
+  say_unread(log, conversations);
   if (build.subsample_size) {
     subsample(conversations.list, *build.subsample_size, build.seed);
     log << "Subsampled to " << conversations.list.size() << " (seed " << build.seed << ")\n";

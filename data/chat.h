@@ -23,7 +23,8 @@ struct ChatBuild {
   std::optional<uint64_t> subsample_size;
   LossOn loss_on = LossOn::kAll;
   bool keep_system = true;
-  bool force = false;  ///< replace a dataset under output_dir
+  bool skip_bad_records = false;  ///< leave out, and count, records that cannot be read
+  bool force = false;             ///< replace a dataset under output_dir
 };
 
 /// Builds <output_dir>/{train,test} of one set `all` (no test where there is nothing for it), identifiers.json (the

@@ -25,8 +25,12 @@ struct ChatExample {
   bool has_label() const;
 };
 
+/// Of each <|assistant|> in conversation_text(), whether the turn that it stands in is learned; empty where all are.
+std::vector<bool> learned_answers(const Conversation& conversation, bool keep_system);
+
 /// Cuts at max_length tokens first, so that an example has at most max_length - 1. The ids are those of the markers.
+/// `learned` as above: answers that are not learned have no labels, whatever loss_on is.
 ChatExample chat_example(std::span<const int32_t> tokens, size_t max_length, LossOn loss_on, int32_t assistant,
-                         int32_t end_assistant);
+                         int32_t end_assistant, const std::vector<bool>& learned = {});
 
 }  // namespace trm

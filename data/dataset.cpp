@@ -1,11 +1,11 @@
 #include "data/dataset.h"
 
 #include <algorithm>
-#include <nlohmann/json.hpp>
 
 #include "data/error.h"
 #include "data/files.h"
 #include "data/how_to_build.h"
+#include "tokenizer/tokenizer.h"
 
 namespace trm {
 namespace {
@@ -40,12 +40,7 @@ std::string text(const std::optional<int32_t>& value) { return value ? std::to_s
 bool same_tokenizer(const fs::path& a, const fs::path& b) {
   const std::string text_a = read_text_file(a / "tokenizer.json"), text_b = read_text_file(b / "tokenizer.json");
   if (text_a == text_b) return true;
-  const auto json_a = nlohmann::json::parse(text_a, nullptr, false),
-             json_b = nlohmann::json::parse(text_b, nullptr, false);
-  if (!json_a.is_object() || !json_b.is_object()) return false;
-  return std::ranges::all_of(std::initializer_list<const char*>{"model", "added_tokens"}, [&](const char* key) {
-    return json_a.value(key, nlohmann::json()) == json_b.value(key, nlohmann::json());
-  });
+  return Tokenizer::load(a).same_tokens(Tokenizer::load(b));
 }
 
 }  // namespace

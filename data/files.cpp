@@ -1,12 +1,14 @@
 #include "data/files.h"
 
-#include <algorithm>
 #include <cerrno>
 #include <cstdio>
 #include <cstring>
 #include <memory>
 
 #include "data/error.h"
+#include "text/encoding.h"
+#include "text/error.h"
+#include "text/printable.h"
 
 namespace trm {
 namespace {
@@ -16,7 +18,7 @@ using File = std::unique_ptr<std::FILE, int (*)(std::FILE*)>;
 }  // namespace
 
 std::string quoted(const std::filesystem::path& file) {
-  return std::string(1, '\'').append(file.string()).append(1, '\'');
+  return std::string(1, '\'').append(printable(file.string(), 400)).append(1, '\'');
 }
 
 std::string read_text_file(const std::filesystem::path& file) {
@@ -31,7 +33,11 @@ std::string read_text_file(const std::filesystem::path& file) {
   char piece[1 << 16];
   while (const size_t count = std::fread(piece, 1, sizeof(piece), in.get())) text.append(piece, count);
   if (std::ferror(in.get())) fail(std::strerror(errno));
-  return text;
+  try {
+    return to_utf8(std::move(text));
+  } catch (const TextError& wrong) {
+    throw DataError(quoted(file) + ": " + wrong.what());
+  }
 }
 
 void write_text_file(const std::filesystem::path& file, std::string_view text) {
@@ -40,14 +46,6 @@ void write_text_file(const std::filesystem::path& file, std::string_view text) {
   if (!out) fail();
   if (std::fwrite(text.data(), 1, text.size(), out.get()) != text.size()) fail();
   if (std::fclose(out.release()) != 0) fail();
-}
-
-std::string line_and_column(std::string_view text, size_t offset) {
-  const std::string_view before = text.substr(0, std::min(offset, text.size()));
-  const auto line = 1 + std::count(before.begin(), before.end(), '\n');
-  const size_t newline = before.rfind('\n');
-  const size_t column = newline == std::string_view::npos ? before.size() + 1 : before.size() - newline;
-  return "line " + std::to_string(line) + ", column " + std::to_string(column);
 }
 
 }  // namespace trm

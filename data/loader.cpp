@@ -5,6 +5,7 @@
 #include <deque>
 #include <exception>
 #include <mutex>
+#include <system_error>
 #include <thread>
 
 #include "data/error.h"
@@ -63,7 +64,14 @@ struct Loader::State {
     while (true) {
       room.wait(lock, [&] { return stopping || (!drawn_all && slots.size() < capacity); });
       if (stopping) return;
-      slots.push_back(std::make_unique<Slot>());
+      try {
+        slots.push_back(std::make_unique<Slot>());
+      } catch (...) {  // no memory: after the batches that are there, take() says so
+        no_slot = std::current_exception();
+        drawn_all = true;
+        ready.notify_all();
+        continue;
+      }
       Slot& slot = *slots.back();
       draw(slot, refs);
       if (!drawn_all) {
@@ -76,8 +84,13 @@ struct Loader::State {
     }
   }
 
+  /// Where threads are limited, those that start do the work; without any, batches are made in the calling thread.
   void start_workers() {
-    for (int i = 0; i < num_workers; ++i) workers.emplace_back([this] { work(); });
+    try {
+      for (int i = 0; i < num_workers; ++i) workers.emplace_back([this] { work(); });
+    } catch (const std::system_error&) {
+      num_workers = static_cast<int>(workers.size());
+    }
   }
 
   void stop_workers() {
@@ -90,9 +103,11 @@ struct Loader::State {
     workers.clear();
     slots.clear();
     stopping = false;
+    no_slot = nullptr;
   }
 
   std::unique_ptr<Slot> take() {
+    if (num_workers > 0 && workers.empty()) start_workers();
     if (num_workers == 0) {
       auto slot = std::make_unique<Slot>();
       std::vector<ExampleRef> refs;
@@ -100,9 +115,9 @@ struct Loader::State {
       if (!drawn_all) make(*slot, refs);
       return slot;
     }
-    if (workers.empty()) start_workers();
     std::unique_lock lock(mutex);
-    ready.wait(lock, [&] { return !slots.empty() && slots.front()->ready; });
+    ready.wait(lock, [&] { return slots.empty() ? no_slot != nullptr : slots.front()->ready; });
+    if (slots.empty()) std::rethrow_exception(no_slot);
     std::unique_ptr<Slot> slot = std::move(slots.front());
     slots.pop_front();
     lock.unlock();
@@ -122,10 +137,11 @@ struct Loader::State {
   std::exception_ptr failed;  // thrown again at each call
   bool ended = false;
 
-  std::mutex mutex;  // guards order, drawn_all, slots, stopping
+  std::mutex mutex;  // guards order, drawn_all, slots, stopping, no_slot
   std::condition_variable room, ready;
   bool drawn_all = false;
   bool stopping = false;
+  std::exception_ptr no_slot;               // why a worker could not begin a batch
   std::deque<std::unique_ptr<Slot>> slots;  // in the order of the batches
   std::vector<std::thread> workers;
 };

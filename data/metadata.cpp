@@ -1,16 +1,25 @@
 #include "data/metadata.h"
 
+#include <algorithm>
 #include <cmath>
 #include <limits>
 #include <nlohmann/json.hpp>
 
 #include "data/error.h"
 #include "data/files.h"
+#include "text/error.h"
+#include "text/json.h"
 
 namespace trm {
 namespace {
 
 using nlohmann::json;
+
+/// A set's files are <name>__inputs.npy and so on, within the folder.
+bool is_file_name(const std::string& name) {
+  return !name.empty() && name.size() < 200 &&
+         std::ranges::none_of(name, [](unsigned char c) { return c < 0x20 || c == 0x7f || c == '/' || c == '\\'; });
+}
 
 class Reader {
  public:
@@ -31,8 +40,8 @@ class Reader {
                       !(number.is_number_unsigned() && number.get<uint64_t>() > static_cast<uint64_t>(most)) &&
                       number.get<int64_t>() >= least && number.get<int64_t>() <= most;
     if (!fits) {
-      fail(std::string("'") + key + "' is " + number.dump() + "; an integer from " + std::to_string(least) + " to " +
-           std::to_string(most) + " is needed");
+      fail(std::string("'") + key + "' is " + printable_json(number) + "; an integer from " + std::to_string(least) +
+           " to " + std::to_string(most) + " is needed");
     }
     return number.get<Integer>();
   }
@@ -48,10 +57,9 @@ Metadata read_metadata(const std::filesystem::path& file) {
   const std::string text = read_text_file(file);
   json object;
   try {
-    object = json::parse(text);
-  } catch (const json::parse_error& error) {
-    throw DataError(quoted(file) + ": malformed JSON at " +
-                    line_and_column(text, error.byte == 0 ? 0 : error.byte - 1));
+    object = parse_json(text);
+  } catch (const TextError& error) {
+    throw DataError(quoted(file) + ": " + error.what());
   }
   const Reader reader(file, object);
   if (!object.is_object()) reader.fail("is not a JSON object");
@@ -71,14 +79,18 @@ Metadata read_metadata(const std::filesystem::path& file) {
   }
   const json& mean = reader.value("mean_puzzle_examples");
   const bool needed = metadata.total_groups > 0;
-  if (needed && !(mean.is_number() && mean.get<double>() > 0)) {
-    reader.fail("'mean_puzzle_examples' is " + mean.dump() + "; a number above 0 is needed");
+  constexpr double most = 1e15;
+  if (needed && !(mean.is_number() && mean.get<double>() > 0 && mean.get<double>() <= most)) {
+    reader.fail("'mean_puzzle_examples' is " + printable_json(mean) + "; a number above 0, at most 1e15, is needed");
   }
   metadata.mean_puzzle_examples = needed ? mean.get<double>() : 0;
   const json& sets = reader.value("sets");
-  if (!sets.is_array() || sets.empty()) reader.fail("'sets' is " + sets.dump() + "; a list of set names is needed");
+  if (!sets.is_array() || sets.empty())
+    reader.fail("'sets' is " + printable_json(sets) + "; a list of set names is needed");
   for (const json& name : sets) {
-    if (!name.is_string()) reader.fail("'sets' has " + name.dump() + ", which is not a name");
+    if (!name.is_string() || !is_file_name(name.get<std::string>()))
+      reader.fail("'sets' has " + printable_json(name) +
+                  ", which is not a name: the files of a set begin with it, so it has no / or \\ in it");
     metadata.sets.push_back(name.get<std::string>());
   }
   if (const auto kind = object.find("puzzle_kind"); kind != object.end() && !kind->is_null()) {
@@ -113,6 +125,10 @@ uint64_t planned_steps(const Metadata& metadata, uint64_t epochs, uint64_t batch
   const double examples =
       static_cast<double>(epochs) * static_cast<double>(metadata.total_groups) * metadata.mean_puzzle_examples;
   const double batches = std::floor(examples / static_cast<double>(batch_size));
+  if (!(batches < 1e18))
+    throw DataError(
+        "the run would have more steps than can be counted; lower epochs, or check total_groups and "
+        "mean_puzzle_examples in dataset.json");
   return static_cast<uint64_t>(std::floor(batches / static_cast<double>(gradient_accumulation_steps)));
 }
 

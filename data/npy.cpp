@@ -12,6 +12,7 @@
 #include "data/files.h"
 #include "data/mapped_file.h"
 #include "data/npy_header.h"
+#include "text/printable.h"
 
 static_assert(std::endian::native == std::endian::little, "the arrays are mapped as they lie in the file");
 
@@ -31,8 +32,9 @@ uint64_t element_bytes(const std::filesystem::path& path, const std::string& des
   for (const std::string_view type : known) {
     if (descr == type) return static_cast<uint64_t>(type.back() - '0');
   }
-  if (descr.starts_with('>')) bad_file(path, "its dtype '" + descr + "' is big-endian; save it with little-endian");
-  bad_file(path, "its dtype is '" + descr + "'; an integer dtype such as uint8, int32 or int64 is needed");
+  if (descr.starts_with('>'))
+    bad_file(path, "its dtype '" + printable(descr) + "' is big-endian; save it with little-endian");
+  bad_file(path, "its dtype is '" + printable(descr) + "'; an integer dtype such as uint8, int32 or int64 is needed");
 }
 
 template <class T>

@@ -4,6 +4,8 @@
 #include <charconv>
 #include <stdexcept>
 
+#include "text/printable.h"
+
 namespace trm {
 namespace {
 
@@ -29,7 +31,7 @@ class Parser {
         header.shape = tuple();
         shape = true;
       } else {
-        throw std::invalid_argument("its header has an unknown key '" + key + "'");
+        throw std::invalid_argument("its header has an unknown key '" + printable(key) + "'");
       }
       if (!accept(',') && peek() != '}') malformed();
     }

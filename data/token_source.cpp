@@ -5,6 +5,7 @@
 #include <exception>
 #include <mutex>
 #include <nlohmann/json.hpp>
+#include <system_error>
 #include <thread>
 
 #include "data/files.h"
@@ -59,7 +60,12 @@ std::vector<std::vector<int32_t>> encode_all(const Tokenizer& tokenizer, const s
   const size_t pieces = (texts.size() + kPiece - 1) / kPiece;
   const size_t threads = std::min<size_t>(pieces, std::max(1u, std::thread::hardware_concurrency()));
   std::vector<std::thread> others;
-  for (size_t i = 1; i < threads; ++i) others.emplace_back(work);
+  try {
+    others.reserve(threads);
+    for (size_t i = 1; i < threads; ++i) others.emplace_back(work);
+  } catch (const std::system_error&) {
+    // A limit of threads: those that started, and this one, do the work.
+  }
   work();
   for (std::thread& other : others) other.join();
   if (error) std::rethrow_exception(error);

@@ -9,6 +9,8 @@
 #include <iostream>
 #include <stdexcept>
 
+#include "text/printable.h"
+
 namespace trm::logging {
 namespace {
 
@@ -60,6 +62,12 @@ Log& log() {
   return *log;
 }
 
+/// Messages quote files and command lines: a terminal must not obey what stands there.
+void tell(spdlog::level::level_enum level, const std::string& text) {
+  const std::string shown = printable_message(text);
+  log().logger.log(level, spdlog::string_view_t(shown));
+}
+
 }  // namespace
 
 Level parse_level(const std::string& text) {
@@ -79,9 +87,9 @@ void show_from(Level least) {
 
 bool shows_notes() { return log().terminal->should_log(spdlog::level::info); }
 
-void note(const std::string& text) { log().logger.log(spdlog::level::info, spdlog::string_view_t(text)); }
-void warn(const std::string& text) { log().logger.log(spdlog::level::warn, spdlog::string_view_t(text)); }
-void error(const std::string& text) { log().logger.log(spdlog::level::err, spdlog::string_view_t(text)); }
+void note(const std::string& text) { tell(spdlog::level::info, text); }
+void warn(const std::string& text) { tell(spdlog::level::warn, text); }
+void error(const std::string& text) { tell(spdlog::level::err, text); }
 
 void before_lines(std::function<void()> act) { log().terminal->before_lines(std::move(act)); }
 

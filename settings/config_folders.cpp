@@ -8,6 +8,9 @@
 #include "settings/error.h"
 #include "settings/nearest.h"
 #include "settings/yaml_reader.h"
+#include "text/encoding.h"
+#include "text/error.h"
+#include "text/printable.h"
 
 namespace trm {
 namespace {
@@ -76,7 +79,13 @@ ConfigFile ConfigFolders::read(const std::string& name) const {
   std::ostringstream text;
   if (stream.peek() != std::ifstream::traits_type::eof()) text << stream.rdbuf();
   if (!stream && !stream.eof()) throw SettingsError("config '" + file->string() + "' cannot be read");
-  ConfigFile config{parse_yaml(text.str(), file->string()), {}, package_line(text.str())};
+  std::string utf8;
+  try {
+    utf8 = to_utf8(text.str());
+  } catch (const TextError& error) {
+    throw SettingsError("config '" + printable(file->string()) + "': " + error.what());
+  }
+  ConfigFile config{parse_yaml(utf8, file->string()), {}, package_line(utf8)};
   if (const Node* list = config.body.find("defaults")) config.defaults = *list;
   config.body.erase("defaults");
   config.body.erase("hydra");

@@ -1,6 +1,7 @@
 #include "settings/node.h"
 
 #include "settings/error.h"
+#include "text/printable.h"
 
 namespace trm {
 namespace {
@@ -26,12 +27,6 @@ auto* child(N& node, std::string_view key) {
   return static_cast<decltype(&node.entries.front().second)>(nullptr);
 }
 
-/// Without zeros, which would end a message.
-std::string readable(std::string text) {
-  for (std::size_t at; (at = text.find('\0')) != std::string::npos;) text.replace(at, 1, "\\0");
-  return text;
-}
-
 void write(const Node& node, std::string& out) {
   constexpr std::size_t longest = 120;
   if (out.size() > longest) return;
@@ -40,7 +35,7 @@ void write(const Node& node, std::string& out) {
       out += "null";
       break;
     case Node::Kind::scalar:
-      out += readable(node.text);
+      out += printable(node.text, 120);
       break;
     case Node::Kind::list:
       out += '[';
@@ -55,7 +50,7 @@ void write(const Node& node, std::string& out) {
       out += '{';
       for (std::size_t i = 0; i < node.entries.size(); ++i) {
         if (i) out += ", ";
-        out += node.entries[i].first + ": ";
+        out += printable(node.entries[i].first) + ": ";
         write(node.entries[i].second, out);
       }
       out += '}';
@@ -86,7 +81,7 @@ void Node::set(std::string_view path, Node value) {
   if (path.empty()) return merge(*this, std::move(value));
   if (is_null()) *this = map(origin);
   if (!is_map())
-    throw SettingsError("'" + std::string(path) + "' cannot be set under '" + to_text(*this) + "' (" + origin +
+    throw SettingsError("'" + printable(path) + "' cannot be set under '" + to_text(*this) + "' (" + origin +
                         "), which is not a map");
   const auto [head, rest] = split(path);
   Node* next = child(*this, head);

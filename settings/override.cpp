@@ -3,6 +3,7 @@
 #include "settings/error.h"
 #include "settings/keys.h"
 #include "settings/yaml_reader.h"
+#include "text/printable.h"
 
 namespace trm {
 namespace {
@@ -28,7 +29,7 @@ Override parse_override(const std::string& text) {
   const bool is_word = !out.key.empty() && out.key.find_first_of(" \t'\"[]{},$~+") == std::string::npos &&
                        out.key.front() != '.' && out.key.back() != '.' && out.key.find("..") == std::string::npos;
   if (!is_word || (equals == std::string::npos && !out.reset)) {
-    std::string message = "'" + text +
+    std::string message = "'" + printable(text) +
                           "' on the command line is not an override; write key=value, +key=value, ++key=value or ~key" +
                           ", a value with spaces in the shell's quotes";
     if (is_word) {

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "text/printable.h"
 #include "tokenizer/tokenizer.h"
 #include "tokenizer/unicode.h"
 
@@ -21,11 +22,11 @@ AddedTokens::AddedTokens(const std::vector<AddedToken>& tokens) {
   for (const auto& token : tokens) {
     if (token.content.empty()) throw TokenizerError("added token " + std::to_string(token.id) + " is empty");
     if (const auto [at, is_new] = tokens_.emplace(token.id, token); !is_new)
-      throw TokenizerError("added tokens \"" + at->second.content + "\" and \"" + token.content +
+      throw TokenizerError("added tokens \"" + printable(at->second.content) + "\" and \"" + printable(token.content) +
                            "\" have the same id " + std::to_string(token.id));
     if (const auto [at, is_new] = ids_.emplace(token.content, token.id); !is_new)
-      throw TokenizerError("added token \"" + token.content + "\" has two ids, " + std::to_string(at->second) +
-                           " and " + std::to_string(token.id));
+      throw TokenizerError("added token \"" + printable(token.content) + "\" has two ids, " +
+                           std::to_string(at->second) + " and " + std::to_string(token.id));
     auto& set = token.normalized ? second_ : first_;
     set.resize(256);
     set[static_cast<unsigned char>(token.content.front())].push_back(token);

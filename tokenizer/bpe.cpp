@@ -2,6 +2,7 @@
 
 #include <queue>
 
+#include "text/printable.h"
 #include "tokenizer/byte_alphabet.h"
 #include "tokenizer/tokenizer.h"
 
@@ -38,15 +39,15 @@ Bpe::Bpe(Vocabulary vocabulary, Merges merges, BpeOptions options)
     if (found != vocabulary_.end())
       unk_ = found->second;
     else if (!complete)
-      throw TokenizerError("unk_token \"" + *options_.unk_token + "\" is not in the vocabulary");
+      throw TokenizerError("unk_token \"" + printable(*options_.unk_token) + "\" is not in the vocabulary");
   }
   ranks_.reserve(merges_.size());
   for (size_t rank = 0; rank < merges_.size(); ++rank) {
     const auto id = [&](const std::string& token) {
       const auto found = vocabulary_.find(token);
       if (found == vocabulary_.end())
-        throw TokenizerError("merge " + std::to_string(rank + 1) + " (\"" + merges_[rank].first + " " +
-                             merges_[rank].second + "\") names the token \"" + token +
+        throw TokenizerError("merge " + std::to_string(rank + 1) + " (\"" + printable(merges_[rank].first) + " " +
+                             printable(merges_[rank].second) + "\") names the token \"" + printable(token) +
                              "\", which is not in the vocabulary");
       return found->second;
     };

@@ -3,6 +3,9 @@
 #include <fstream>
 #include <sstream>
 
+#include "text/encoding.h"
+#include "text/error.h"
+#include "text/printable.h"
 #include "tokenizer/markers.h"
 #include "tokenizer/state.h"
 #include "tokenizer/tokenizer_json.h"
@@ -17,7 +20,11 @@ std::string read_file(const fs::path& path) {
   std::ostringstream text;
   if (in.peek() != std::ifstream::traits_type::eof()) text << in.rdbuf();
   if (in.bad() || !in.is_open() || text.fail()) throw TokenizerError("cannot read the tokenizer file " + path.string());
-  return text.str();
+  try {
+    return to_utf8(std::move(text).str());
+  } catch (const TextError& error) {
+    throw TokenizerError(path.string() + ": " + error.what());
+  }
 }
 
 // merges.txt: "#version: …" lines, then a merge a line: two tokens with a space between.
@@ -29,7 +36,7 @@ Bpe::Merges read_merges(const fs::path& path) {
     if (line.ends_with('\r')) line.pop_back();
     if (line.empty() || line.starts_with("#version")) continue;
     if (!parse_merge(line, merges))
-      throw TokenizerError(path.string() + ":" + std::to_string(number) + ": \"" + line +
+      throw TokenizerError(path.string() + ":" + std::to_string(number) + ": \"" + printable(line) +
                            "\" is not a merge: two tokens with one space between");
   }
   return merges;

@@ -1,6 +1,7 @@
 #include <cctype>
 #include <cstring>
 
+#include "text/printable.h"
 #include "tokenizer/regex.h"
 #include "tokenizer/tokenizer.h"
 
@@ -34,8 +35,8 @@ class Translator {
 
  private:
   [[noreturn]] void refuse(const std::string& what) const {
-    throw TokenizerError("the regular expression \"" + in_ + "\" has " + what + " at byte " + std::to_string(at_) +
-                         ", which is not supported");
+    throw TokenizerError("the regular expression \"" + printable(in_) + "\" has " + what + " at byte " +
+                         std::to_string(at_) + ", which is not supported");
   }
 
   void keep(size_t count) {

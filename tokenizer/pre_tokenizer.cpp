@@ -2,7 +2,10 @@
 
 #include <nlohmann/json.hpp>
 
+#include "text/json.h"
+#include "text/printable.h"
 #include "tokenizer/tokenizer.h"
+#include "tokenizer/tokenizer_json.h"
 
 namespace trm {
 namespace {
@@ -13,30 +16,28 @@ constexpr const char* kGpt2Pattern = R"('s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}
 
 std::string type_of(const Json& step) {
   if (!step.is_object() || !step.contains("type") || !step["type"].is_string())
-    throw TokenizerError("pre_tokenizer " + step.dump() +
+    throw TokenizerError("pre_tokenizer " + printable_json(step) +
                          " is not supported, only ByteLevel, alone or after Split and Digits");
-  return step["type"];
+  return printable(step["type"].get<std::string>());
 }
 
 bool flag(const Json& step, const char* name, bool otherwise) {
   if (!step.contains(name)) return otherwise;
   if (!step[name].is_boolean())
-    throw TokenizerError("pre_tokenizer: " + std::string(name) + " must be true or false, not " + step[name].dump());
+    throw TokenizerError("pre_tokenizer: " + std::string(name) + " must be true or false, not " +
+                         printable_json(step[name]));
   return step[name];
 }
 
 }  // namespace
 
 PreTokenizer::PreTokenizer(const Json& description) : description_(description.dump()) {
-  if (type_of(description) != "Sequence") {
-    set_byte_level(description);
-    return;
-  }
-  const auto found = description.find("pretokenizers");
-  if (found == description.end() || !found->is_array() || found->empty())
-    throw TokenizerError("pre_tokenizer Sequence has no list \"pretokenizers\"");
-  for (size_t i = 0; i + 1 < found->size(); ++i) add_step((*found)[i]);
-  set_byte_level(found->back());
+  const std::vector<Json> steps = parts_of(description, "pretokenizers");
+  if (steps.empty())
+    throw TokenizerError("pre_tokenizer " + printable_json(description) +
+                         " is not supported, only ByteLevel, alone or after Split and Digits");
+  for (size_t i = 0; i + 1 < steps.size(); ++i) add_step(steps[i]);
+  set_byte_level(steps.back());
 }
 
 PreTokenizer PreTokenizer::gpt2() {
@@ -69,7 +70,7 @@ void PreTokenizer::add_step(const Json& step) {
   if (!regex && !literal) throw TokenizerError("pre_tokenizer Split has no pattern {\"Regex\": …} or {\"String\": …}");
   const std::string behavior = step.value("behavior", Json()).is_string() ? step["behavior"] : "";
   if (behavior != "Isolated" && behavior != "Removed")
-    throw TokenizerError("pre_tokenizer Split: behavior \"" + behavior +
+    throw TokenizerError("pre_tokenizer Split: behavior \"" + printable(behavior) +
                          "\" is not supported, only Isolated and Removed");
   const bool invert = flag(step, "invert", false), isolated = behavior == "Isolated";
   steps_.push_back({regex ? Regex(from_oniguruma((*pattern)["Regex"])) : Regex((*pattern)["String"], true),

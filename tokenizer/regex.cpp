@@ -4,6 +4,7 @@
 #include <pcre2.h>
 #include <utf8.h>
 
+#include "text/printable.h"
 #include "tokenizer/tokenizer.h"
 
 namespace trm {
@@ -46,8 +47,8 @@ Regex::Regex(const std::string& pattern, bool literal) : pattern_(pattern) {
   auto* code =
       pcre2_compile(reinterpret_cast<PCRE2_SPTR>(pattern.data()), pattern.size(), options, &error, &at, context.get());
   if (!code)
-    throw TokenizerError("the regular expression \"" + pattern + "\" is not understood at byte " + std::to_string(at) +
-                         ": " + message_of(error));
+    throw TokenizerError("the regular expression \"" + printable(pattern) + "\" is not understood at byte " +
+                         std::to_string(at) + ": " + message_of(error));
   code_ = std::shared_ptr<void>(code, [](void* p) { pcre2_code_free(static_cast<pcre2_code*>(p)); });
   pcre2_jit_compile(code, PCRE2_JIT_COMPLETE);  // where it fails, matching is interpreted
 }
@@ -62,7 +63,8 @@ void Regex::each_match_in_valid(Match& match, std::string_view subject, size_t o
           pcre2_match(code, text, subject.size(), from, PCRE2_NO_UTF_CHECK | PCRE2_NO_JIT, match.data, match_context());
     if (found == PCRE2_ERROR_NOMATCH) return;
     if (found < 0)
-      throw TokenizerError("the regular expression \"" + pattern_ + "\" fails on the text: " + message_of(found));
+      throw TokenizerError("the regular expression \"" + printable(pattern_) +
+                           "\" fails on the text: " + message_of(found));
     const size_t* range = pcre2_get_ovector_pointer(match.data);
     on_match(offset + range[0], offset + range[1]);
     if (range[1] > range[0]) {

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "text/printable.h"
 #include "tokenizer/byte_alphabet.h"
 #include "tokenizer/state.h"
 #include "tokenizer/unicode.h"
@@ -25,8 +26,8 @@ Tokenizer::State::State(std::shared_ptr<const Bpe> model_, PreTokenizer pre_toke
   const auto place = [&](const std::string& token, int32_t id, const std::string& stands_for) {
     if (id < 0 || static_cast<size_t>(id) >= count) return;  // then another is missing
     if (taken[id] && tokens[id] != token)
-      throw TokenizerError("the tokens \"" + tokens[id] + "\" and \"" + token + "\" have the same id " +
-                           std::to_string(id));
+      throw TokenizerError("the tokens \"" + printable(tokens[id]) + "\" and \"" + printable(token) +
+                           "\" have the same id " + std::to_string(id));
     taken[id] = true;
     tokens[id] = token;
     bytes[id] = stands_for;
@@ -35,7 +36,7 @@ Tokenizer::State::State(std::shared_ptr<const Bpe> model_, PreTokenizer pre_toke
   for (const auto& [id, token] : added.tokens()) {
     const auto found = vocabulary.find(token.content);
     if (found != vocabulary.end() && found->second != id)
-      throw TokenizerError("added token \"" + token.content + "\" has id " + std::to_string(id) + ", but " +
+      throw TokenizerError("added token \"" + printable(token.content) + "\" has id " + std::to_string(id) + ", but " +
                            std::to_string(found->second) + " in the vocabulary");
     place(token.content, id, token.content);
   }
@@ -92,6 +93,17 @@ std::string_view Tokenizer::bytes(int32_t id) const {
 bool Tokenizer::is_special(int32_t id) const {
   const auto* added = state_->added.find(id);
   return added && added->special;
+}
+
+bool Tokenizer::same_tokens(const Tokenizer& other) const {
+  const State &a = *state_, &b = *other.state_;
+  if (&a == &b) return true;
+  const auto same = [](const auto& one, const auto& two) {
+    return one.first == two.first && one.second.content == two.second.content;
+  };
+  return a.tokens == b.tokens && a.model->merges() == b.model->merges() &&
+         std::equal(a.added.tokens().begin(), a.added.tokens().end(), b.added.tokens().begin(), b.added.tokens().end(),
+                    same);
 }
 
 std::vector<int32_t> Tokenizer::add_special_tokens(const std::vector<std::string>& names) {

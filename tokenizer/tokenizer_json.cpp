@@ -4,6 +4,9 @@
 #include <limits>
 #include <nlohmann/json.hpp>
 
+#include "text/error.h"
+#include "text/json.h"
+#include "text/printable.h"
 #include "tokenizer/state.h"
 
 namespace trm {
@@ -12,26 +15,19 @@ namespace {
 using Json = nlohmann::ordered_json;
 using nlohmann::json;
 
-// Position and reason, without the library's own prefix.
-std::string reason(const json::exception& error) {
-  const std::string what = error.what();
-  const size_t prefix = what.find("] ");
-  return prefix == std::string::npos ? what : what.substr(prefix + 2);
-}
-
-template <class J>
-J parse(std::string_view text, const std::string& name) {
+json parse(std::string_view text, const std::string& name) {
   try {
-    return J::parse(text);
-  } catch (const json::exception& error) {
-    throw TokenizerError(name + ": not valid JSON: " + reason(error));
+    return parse_json(text);
+  } catch (const TextError& error) {
+    throw TokenizerError(name + ": " + error.what());
   }
 }
 
 int32_t to_id(const json& value, const std::string& token) {
   if (!value.is_number_integer() || value.get<int64_t>() < 0 ||
       value.get<int64_t>() > std::numeric_limits<int32_t>::max())
-    throw TokenizerError("the id of token \"" + token + "\" must be a whole number from 0, not " + value.dump());
+    throw TokenizerError("the id of token \"" + printable(token) + "\" must be a whole number from 0, not " +
+                         printable_json(value));
   return value.get<int32_t>();
 }
 
@@ -53,7 +49,7 @@ Bpe::Merges to_merges(const json& model) {
     if (merge.is_array() && merge.size() == 2 && merge[0].is_string() && merge[1].is_string())
       merges.emplace_back(merge[0], merge[1]);
     else if (!merge.is_string() || !parse_merge(merge.get_ref<const std::string&>(), merges))
-      throw TokenizerError("model: merge " + std::to_string(merges.size() + 1) + " is " + merge.dump() +
+      throw TokenizerError("model: merge " + std::to_string(merges.size() + 1) + " is " + printable_json(merge) +
                            ", neither \"left right\" nor [\"left\", \"right\"]");
   }
   return merges;
@@ -69,13 +65,14 @@ bool flag(const json& object, const char* key, bool otherwise) {
   const auto found = object.find(key);
   if (found == object.end() || found->is_null()) return otherwise;
   if (!found->is_boolean())
-    throw TokenizerError("\"" + std::string(key) + "\" must be true or false, not " + found->dump());
+    throw TokenizerError("\"" + std::string(key) + "\" must be true or false, not " + printable_json(*found));
   return *found;
 }
 
 std::string type_of(const json& part) {
-  return part.is_object() && part.contains("type") && part["type"].is_string() ? part["type"].get<std::string>()
-                                                                               : part.dump();
+  return part.is_object() && part.contains("type") && part["type"].is_string()
+             ? printable(part["type"].get<std::string>())
+             : printable_json(part);
 }
 
 std::shared_ptr<const Bpe> to_model(const json& root) {
@@ -89,12 +86,12 @@ std::shared_ptr<const Bpe> to_model(const json& root) {
   if (type != "BPE") throw TokenizerError("model " + type + " is not supported, only byte-level BPE");
   for (const char* key : {"dropout", "continuing_subword_prefix", "end_of_word_suffix", "byte_fallback"})
     if (!is_unset(model, key))
-      throw TokenizerError("model: " + std::string(key) + " " + model[key].dump() + " is not supported");
+      throw TokenizerError("model: " + std::string(key) + " " + printable_json(model[key]) + " is not supported");
   if (!model.contains("vocab")) throw TokenizerError("model: there is no \"vocab\"");
   BpeOptions options;
   if (!is_unset(model, "unk_token")) {
     if (!model["unk_token"].is_string())
-      throw TokenizerError("model: unk_token must be a string, not " + model["unk_token"].dump());
+      throw TokenizerError("model: unk_token must be a string, not " + printable_json(model["unk_token"]));
     options.unk_token = model["unk_token"];
   }
   options.fuse_unk = flag(model, "fuse_unk", false);
@@ -109,7 +106,7 @@ AddedTokens to_added_tokens(const json& root) {
   if (!found->is_array()) throw TokenizerError("\"added_tokens\" must be a list");
   for (const auto& entry : *found) {
     if (!entry.is_object() || !entry.contains("content") || !entry["content"].is_string() || !entry.contains("id"))
-      throw TokenizerError("an added token needs \"id\" and \"content\", which " + entry.dump() + " lacks");
+      throw TokenizerError("an added token needs \"id\" and \"content\", which " + printable_json(entry) + " lacks");
     const bool special = flag(entry, "special", false);
     const std::string content = entry["content"];
     tokens.push_back({to_id(entry["id"], content), content, flag(entry, "single_word", false),
@@ -119,10 +116,26 @@ AddedTokens to_added_tokens(const json& root) {
   return AddedTokens(tokens);
 }
 
+/// Parts that change no text.
+bool does_nothing(const json& part) {
+  const std::string type = type_of(part);
+  const auto off = [&](std::initializer_list<const char*> keys) {
+    return std::ranges::all_of(keys, [&](const char* key) { return part.contains(key) && is_unset(part, key); });
+  };
+  return type == "Fuse" || (type == "Strip" && (off({"strip_left", "strip_right"}) || off({"start", "stop"}))) ||
+         (type == "Prepend" && off({"prepend"}));
+}
+
 void check_decoder(const json& root) {
-  const auto decoder = root.find("decoder");
-  if (decoder != root.end() && !decoder->is_null() && type_of(*decoder) != "ByteLevel")
-    throw TokenizerError("decoder " + type_of(*decoder) + " is not supported, only ByteLevel");
+  for (const json& decoder : parts_of(root.value("decoder", json()), "decoders"))
+    if (type_of(decoder) != "ByteLevel" && !does_nothing(decoder))
+      throw TokenizerError("decoder " + type_of(decoder) + " is not supported, only ByteLevel");
+}
+
+void check_normalizer(const json& root) {
+  if (is_unset(root, "normalizer")) return;
+  for (const json& normalizer : parts_of(root["normalizer"], "normalizers"))
+    if (!does_nothing(normalizer)) throw TokenizerError("normalizer " + type_of(normalizer) + " is not supported");
 }
 
 Json to_json(const Bpe& model) {
@@ -154,6 +167,18 @@ Json to_json(const Bpe& model) {
 
 }  // namespace
 
+std::vector<json> parts_of(const json& part, const char* list) {
+  if (part.is_null()) return {};
+  if (!part.is_object() || part.value("type", json()) != "Sequence") return {part};
+  const auto items = part.find(list);
+  if (items == part.end() || !items->is_array())
+    throw TokenizerError("a Sequence has no list \"" + std::string(list) + "\"");
+  std::vector<json> parts;
+  for (const json& item : *items)
+    for (json& one : parts_of(item, list)) parts.push_back(std::move(one));
+  return parts;
+}
+
 bool parse_merge(std::string_view line, Bpe::Merges& merges) {
   const size_t space = line.find(' ');
   if (space == std::string_view::npos || space == 0 || space + 1 == line.size() ||
@@ -164,7 +189,7 @@ bool parse_merge(std::string_view line, Bpe::Merges& merges) {
 }
 
 Bpe::Vocabulary parse_vocabulary(const std::string& text, const std::string& name) {
-  const auto object = parse<json>(text, name);
+  const auto object = parse(text, name);
   try {
     return to_vocabulary(object);
   } catch (const TokenizerError& error) {
@@ -173,12 +198,11 @@ Bpe::Vocabulary parse_vocabulary(const std::string& text, const std::string& nam
 }
 
 Tokenizer Tokenizer::from_json(std::string_view text, const std::string& name) {
-  const auto root = parse<json>(text, name);
+  const auto root = parse(text, name);
   try {
     if (!root.is_object()) throw TokenizerError("this is not a tokenizer.json, but " + std::string(root.type_name()));
     auto model = to_model(root);
-    if (!is_unset(root, "normalizer"))
-      throw TokenizerError("normalizer " + type_of(root["normalizer"]) + " is not supported");
+    check_normalizer(root);
     check_decoder(root);
     PreTokenizer pre_tokenizer(root.value("pre_tokenizer", json()));
     return Tokenizer(std::make_shared<State>(std::move(model), std::move(pre_tokenizer), to_added_tokens(root),
@@ -186,7 +210,7 @@ Tokenizer Tokenizer::from_json(std::string_view text, const std::string& name) {
   } catch (const TokenizerError& error) {
     throw TokenizerError(name + ": " + error.what());
   } catch (const json::exception& error) {
-    throw TokenizerError(name + ": " + reason(error));
+    throw TokenizerError(name + ": " + error.what());
   }
 }
 

@@ -45,6 +45,47 @@ TEST_F(BuildDataset, WrongCommandLinesAreNamed) {
   EXPECT_FALSE(fs::exists(folder_ / "d"));
 }
 
+TEST_F(BuildDataset, ArgumentsOfAnyLengthAndKind) {
+  write_file(folder_ / "c.json", R"([{"instruction": "a", "output": "b"}])");
+  const std::string longest(60000, 'x'), chat = "chat --input-file " + quoted(folder_ / "c.json") + " ";
+  for (const std::string& option : {"--output-dir=", "--nonsense=", "--force=", "-x", "--output-dir=o --tokenizer="}) {
+    const Result result = build_dataset(chat + option + longest);
+    EXPECT_EQ(result.status, 1) << option;
+    EXPECT_TRUE(result.says("error: ")) << option;
+    EXPECT_LT(result.output.size(), 3000u) << option;
+  }
+  EXPECT_EQ(build_dataset(chat + "--train-split 1 '--output-dir=" + (folder_ / "a\nb").string() + "'").status, 0);
+  EXPECT_TRUE(fs::exists(folder_ / "a\nb" / "train"));
+}
+
+TEST_F(BuildDataset, MessagesAreUtf8WithoutControlCharacters) {
+  write_file(folder_ / "c\x1b[31m\xe9.json", R"([{"messages": [{"role": "\u001b[2J", "content": "x"}]}])");
+  const Result result = build_dataset("chat --input-file " + quoted(folder_ / "c\x1b[31m\xe9.json") + output());
+  EXPECT_EQ(result.status, 1);
+  EXPECT_TRUE(result.says("\\x1B[31m\\xE9.json") && result.says("'\\x1B[2J'")) << result.output;
+  EXPECT_EQ(result.output.find('\x1b'), std::string::npos);
+}
+
+TEST_F(BuildDataset, SignalsLeaveNothingBehind) {
+  const std::string program = quoted(testing::bin_dir() / "build_dataset"), in = quoted(folder_ / "in.json");
+  for (const char* signal : {"INT", "TERM", "HUP"}) {
+    // A pipe that nobody fills, so that there is time.
+    const std::string command = "cd " + quoted(folder_.path()) +
+                                " && rm -f in.json && mkfifo in.json && { sleep 20 > in.json & } && " + "{ " + program +
+                                " chat --input-file in.json --output-dir a/data & } && p=$!; " +
+                                "while [ ! -d a ]; do sleep 0.05; done; kill -" + signal +
+                                " $p; wait $p; s=$?; rm in.json; kill %1 2>/dev/null; " + "ls -A; exit $s";
+    FILE* pipe = ::popen(("bash -c '" + command.substr(0) + "' 2>&1").c_str(), "r");
+    std::string said;
+    char piece[4096];
+    while (const size_t count = std::fread(piece, 1, sizeof(piece), pipe)) said.append(piece, count);
+    const int status = ::pclose(pipe);
+    EXPECT_TRUE(WIFEXITED(status) && WEXITSTATUS(status) > 128) << said;
+    EXPECT_NE(said.find("Interrupted"), std::string::npos) << said;
+    EXPECT_EQ(folder_.entries(), 0u) << said;
+  }
+}
+
 TEST_F(BuildDataset, SeveralInputFilesWithOddNames) {
   write_file(folder_ / "a, b.json", R"([{"instruction": "a", "output": "b"}])");
   write_file(folder_ / "c d.jsonl",

@@ -29,6 +29,18 @@ TEST(ChatExample, AssistantLabelsRunFromBehindTheMarkerThroughItsEnd) {
             (std::vector<int32_t>{kNo, kNo, kNo, kNo, 11, 12, kEndA, kNo, kNo, kNo, kNo, kNo, kNo, kEndA, kNo}));
 }
 
+TEST(ChatExample, AnswersOfWeightZeroHaveNoLabels) {
+  const std::vector<int32_t> tokens = {kU, 10, kEndU, kSep, kA, 11, kEndA, kSep, kA, 12, kEndA, kEnd};
+  EXPECT_EQ(chat_example(tokens, 20, LossOn::kAssistant, kA, kEndA, {false, true}).labels,
+            (std::vector<int32_t>{kNo, kNo, kNo, kNo, kNo, kNo, kNo, kNo, 12, kEndA, kNo}));
+  EXPECT_EQ(chat_example(tokens, 20, LossOn::kAll, kA, kEndA, {false, true}).labels,
+            (std::vector<int32_t>{10, kEndU, kSep, kA, kNo, kNo, kSep, kA, 12, kEndA, kEnd}));
+  Conversation conversation{"x", {{Role::kUser, "say <|assistant|>"}, {Role::kAssistant, "a", false}}};
+  EXPECT_EQ(learned_answers(conversation, true), (std::vector<bool>{true, false}));
+  conversation.turns[1].learned = true;
+  EXPECT_TRUE(learned_answers(conversation, true).empty());
+}
+
 TEST(ChatExample, CutAtMaxLength) {
   const std::vector<int32_t> tokens = {kU, 10, kEndU, kSep, kA, 11, 12, kEndA, kEnd};
   const auto e = example(tokens, 6, LossOn::kAssistant);

@@ -95,6 +95,63 @@ TEST_F(ConversationFile, AnotherFormatIsNamed) {
   EXPECT_ERROR_WITH(parse_chat_format("vicuna"), "'vicuna'", "sharegpt", "alpaca", "openassistant", "messages");
 }
 
+TEST_F(ConversationFile, TheContentDecidesNotTheName) {
+  const std::string a = R"({"instruction": "a", "output": "b"})", list = "[" + a + ",\n" + a + "]";
+  for (const std::string& text : {list, "[" + a + "," + a + "]", a + "\n" + a + "\n", "[" + a + "]\n[" + a + "]\n"})
+    for (const char* name : {"c.json", "c.jsonl", "c.ndjson", "c.txt"})
+      EXPECT_EQ(read(text, "", name).list.size(), 2u) << name << text;
+  EXPECT_EQ(read("{\n\"instruction\": \"a\",\n\"output\": \"b\"}\n", "", "c.jsonl").list.size(), 1u);
+  EXPECT_ERROR_WITH(read(a + "\n{\n", "", "c.jsonl"), "line 2");
+  EXPECT_ERROR_WITH(read("{\n" + a + "\n", "", "c.jsonl"), "line 1");
+}
+
+TEST_F(ConversationFile, NothingIsLostBehindANul) {
+  const std::string a = R"({"instruction": "a", "output": "b"})";
+  EXPECT_ERROR_WITH(read(a + "\n" + a + std::string(1, '\0') + a + "\n", "", "c.jsonl"), "c.jsonl", "line 2", "0x00");
+  EXPECT_ERROR_WITH(read("[" + a + "]" + std::string(1, '\0') + "[" + a + "]"), "c.json", "0x00");
+  EXPECT_ERROR_WITH(read(std::string(4096, '\0')), "line 1, column 1", "0x00");
+}
+
+TEST_F(ConversationFile, FieldsWithMeaningAreReadOrNamed) {
+  const auto weights = read(R"({"messages": [{"role": "user", "content": "q", "name": "x"},
+      {"role": "assistant", "content": "bad", "weight": 0}, {"role": "assistant", "content": "good", "weight": 1,
+       "tool_calls": [1]}], "tools": [{}], "topic": "", "tags": []})");
+  EXPECT_FALSE(weights.list[0].turns[1].learned);
+  EXPECT_TRUE(weights.list[0].turns[2].learned);
+  EXPECT_EQ(weights.unread,
+            (std::map<std::string, uint64_t>{{"messages[].name", 1}, {"messages[].tool_calls", 1}, {"tools", 1}}));
+  EXPECT_ERROR_WITH(read(R"({"messages": [{"role": "assistant", "content": "a", "weight": 0.5}]})"), "turn 0", "0.5",
+                    "0 (not learned) or 1");
+  EXPECT_EQ(shown(read(R"([{"system": "s", "conversations": [{"from": "human", "value": "q"}]}])").list[0]),
+            "conv_0: S s U q");
+  EXPECT_EQ(shown(read(R"([{"system": "s", "instruction": "q", "output": "a", "history": [["p", "o"]]}])").list[0]),
+            "alpaca_0: S s U p A o U q A a");
+  EXPECT_ERROR_WITH(read(R"([{"instruction": "q", "output": "a", "history": ["p"]}])"), "history",
+                    "[question, answer]");
+  EXPECT_EQ(shown(read(R"([{"conversations": [{"role": "user", "content": "q"}]}])").list[0]), "conv_0: U q");
+  EXPECT_ERROR_WITH(read(R"([{"messages": [{"role": "assistant", "content": null, "tool_calls": [1]}]}])"),
+                    "'tool_calls', which is not supported");
+}
+
+TEST_F(ConversationFile, BadRecordsAreSkippedWhereThatIsAsked) {
+  testing::write_file(folder_ / "c.jsonl",
+                      "{\"instruction\": \"a\", \"output\": \"b\"}\n{broken\n{\"instruction\": \"c\"}\n");
+  const auto result = read_conversations({folder_ / "c.jsonl"}, std::nullopt, true);
+  EXPECT_EQ(result.list.size(), 1u);
+  EXPECT_EQ(result.bad_records, 2u);
+  EXPECT_NE(result.first_bad.find("line 2"), std::string::npos) << result.first_bad;
+  testing::write_file(folder_ / "c.jsonl", "{broken\n{broken\n");
+  EXPECT_ERROR_WITH(read_conversations({folder_ / "c.jsonl"}, std::nullopt, true), "none of 2 records", "line 1");
+}
+
+TEST_F(ConversationFile, MessagesQuoteShortlyAndPrintably) {
+  const auto message = testing::error_of(
+      [&] { read(R"([{"messages": [{"role": "\u001b[31m)" + std::string(1000000, 'r') + R"(", "content": "x"}]}])"); });
+  EXPECT_NE(message.find("\\x1B[31m"), std::string::npos) << message;
+  EXPECT_LT(message.size(), 1000u);
+  EXPECT_ERROR_WITH(read("[{\"instruction\": \"caf\xe9\", \"output\": \"b\"}]"), "c.json", "\\xE9", "save it as UTF-8");
+}
+
 TEST_F(ConversationFile, TurnDefectsNameTheConversation) {
   const auto turn = [&](const std::string& object) {
     return R"([{"id": "first", "conversations": [{"from": "human", "value": "ok"}]},

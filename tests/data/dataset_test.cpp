@@ -113,6 +113,10 @@ TEST_F(DatasetFolder, MetadataDefectsAreNamed) {
   expect("\"seq_len\": 4", "\"seq_len\": 99999999999999999999", {"'seq_len'"});
   expect("\"sets\": [", "\"sets\": 3, \"x\": [", {"'sets' is 3"});
   expect("\"pad_id\": 0,", "\"pad_id\": 0", {"malformed JSON at line 3"});
+  expect("\"pad_id\": 0", "\"pad_id\": 1e999", {"line 2", "1e999"});
+  expect("\"mean_puzzle_examples\": 1.0", "\"mean_puzzle_examples\": 1e300", {"'mean_puzzle_examples' is 1e+300"});
+  for (const char* name : {"../../x", "/tmp/x", "a/b", "a\\\\b", "", "a\\u0000b"})
+    expect("\"all\"", "\"" + std::string(name) + "\"", {"'sets' has ", "no / or"});
 }
 
 TEST_F(DatasetFolder, ArraysThatDoNotFitAreNamed) {

@@ -1,6 +1,8 @@
 #include "data/output_folder.h"
 
 #include <gtest/gtest.h>
+#include <signal.h>
+#include <sys/wait.h>
 
 #include <algorithm>
 
@@ -66,6 +68,48 @@ TEST(OutputFolder, ADatasetIsReplacedOnlyWithForceAndOnlyAtCommit) {
   EXPECT_EQ(read_file(folder / "d" / "train" / "dataset.json"), "new");
   EXPECT_FALSE(fs::exists(folder / "d" / "test")) << "the old dataset's test split must not stay beside the new one";
   EXPECT_EQ(read_file(folder / "d" / "notes.txt"), "mine");
+  EXPECT_EQ(entries(folder.path()), 1u);
+}
+
+/// What a build that was killed at that moment leaves.
+template <class Build>
+void killed(const Build& build) {
+  const pid_t child = ::fork();
+  if (child == 0) {
+    build();
+    ::raise(SIGKILL);
+  }
+  ::waitpid(child, nullptr, 0);
+}
+
+TEST(OutputFolder, WhatAKilledBuildLeftIsRemovedByTheNext) {
+  TemporaryFolder folder;
+  killed([&] { write_file((new OutputFolder(folder / "d", false))->path() / "train" / "dataset.json", "half"); });
+  EXPECT_EQ(entries(folder.path()), 1u);
+  OutputFolder other(folder / "other", false);
+  EXPECT_EQ(entries(folder.path()), 2u) << "that of another name stays";
+  OutputFolder living(folder / "d", false);
+  EXPECT_EQ(entries(folder.path()), 2u);
+  OutputFolder second(folder / "d", false);
+  EXPECT_TRUE(fs::exists(living.path())) << "one that is at work stays";
+}
+
+TEST(OutputFolder, ADatasetThatWasBeingReplacedComesBack) {
+  TemporaryFolder folder;
+  write_file(folder / ".d.replaced-abcdef" / "train" / "dataset.json", "old");
+  EXPECT_ERROR_WITH(OutputFolder(folder / "d", false), "already holds a dataset");
+  EXPECT_EQ(read_file(folder / "d" / "train" / "dataset.json"), "old");
+  EXPECT_EQ(entries(folder.path()), 1u);
+}
+
+TEST(OutputFolder, AFileOfTheUserSurvivesAReplacementThatWasKilled) {
+  TemporaryFolder folder;
+  write_file(folder / "d" / "train" / "dataset.json", "new");
+  write_file(folder / ".d.building-abcdef" / "train" / "dataset.json", "old");
+  write_file(folder / ".d.building-abcdef" / "notes.txt", "mine");
+  { OutputFolder next(folder / "d", true); }
+  EXPECT_EQ(read_file(folder / "d" / "notes.txt"), "mine");
+  EXPECT_EQ(read_file(folder / "d" / "train" / "dataset.json"), "new");
   EXPECT_EQ(entries(folder.path()), 1u);
 }
 

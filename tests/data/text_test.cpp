@@ -98,8 +98,29 @@ TEST_F(TextBuilder, LearnedAndGivenTokenizers) {
   EXPECT_EQ(Dataset::open({folder_ / "d", folder_ / "e"}, "train").sets().size(), 2u);
 }
 
+TEST_F(TextBuilder, ByteOrderMarksAreNoText) {
+  build_.train_split = 1;
+  for (const std::string& bytes : {std::string("abcd"),
+                                   std::string("\xef\xbb\xbf"
+                                               "abcd"),
+                                   std::string("\xff\xfe"
+                                               "a\0b\0c\0d\0",
+                                               10)}) {
+    write_file(folder_ / "t.txt", bytes);
+    build_.force = true;
+    run();
+    EXPECT_EQ(windows("train"), (std::vector<std::string>{"abc|bcd"}));
+  }
+}
+
 TEST_F(TextBuilder, BadInput) {
   EXPECT_ERROR_WITH(run(), "t.txt", "No such file");
+  write_file(folder_ / "t.txt", "latin caf\xe9");
+  EXPECT_ERROR_WITH(run(), "t.txt", "line 1, column 10", "\\xE9", "UTF-8");
+  write_file(folder_ / "t.txt", std::string("h\0e\0l\0l\0o\0 \0w\0", 14));
+  EXPECT_ERROR_WITH(run(), "t.txt", "UTF-16", "save it as UTF-8");
+  write_file(folder_ / "t.txt", "%PDF-1.7");
+  EXPECT_ERROR_WITH(run(), "t.txt", "PDF");
   write_file(folder_ / "t.txt", "");
   EXPECT_ERROR_WITH(run(), "t.txt", "is empty");
   build_.max_length = 0;

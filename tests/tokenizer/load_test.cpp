@@ -61,7 +61,7 @@ TEST_F(Load, WhatIsNotThere) {
 
 TEST_F(Load, WhatIsWrongIsNamed) {
   write("tokenizer.json", "{\"model\": \n oops}");
-  EXPECT_CONTAINS(load_error(folder_.path()), (folder_ / "tokenizer.json").string() + ": not valid JSON");
+  EXPECT_CONTAINS(load_error(folder_.path()), (folder_ / "tokenizer.json").string() + ": malformed JSON");
   EXPECT_CONTAINS(load_error(folder_.path()), "line 2");
   fs::remove(folder_ / "tokenizer.json");
 
@@ -74,6 +74,18 @@ TEST_F(Load, WhatIsWrongIsNamed) {
   EXPECT_CONTAINS(load_error(folder_.path()), "vocab.json");
   write("vocab.json", "");
   EXPECT_CONTAINS(load_error(folder_.path()), "vocab.json");
+}
+
+TEST_F(Load, ByteOrderMarksAreSkipped) {
+  write_pair();
+  for (const char* name : {"vocab.json", "merges.txt"}) {
+    std::ifstream in(folder_ / name, std::ios::binary);
+    const std::string text{std::istreambuf_iterator<char>(in), {}};
+    write(name, "\xef\xbb\xbf" + text);
+  }
+  EXPECT_EQ(Tokenizer::load(folder_.path()).encode("hello world"), (Ids{259, 264}));
+  write("merges.txt", "\x1f\x8b\x08");
+  EXPECT_CONTAINS(load_error(folder_.path()), "gzip");
 }
 
 TEST_F(Load, SaveMakesTheFolderAndReplaces) {

@@ -28,6 +28,50 @@ TEST(TokenizerJson, MergesInBothForms) {
   EXPECT_EQ(pairs.encode("hello world"), (Ids{259, 264}));
 }
 
+TEST(TokenizerJson, PartsThatDoNothingAreRead) {
+  const Json byte_level = {{"type", "ByteLevel"}}, none = Json::array();
+  const auto sequence = [](const char* list, Json items) {
+    return Json{{"type", "Sequence"}, {list, std::move(items)}};
+  };
+  const auto expect_same = [](const std::function<void(Json&)>& change) {
+    EXPECT_EQ(small(change).encode("hello world"), (Ids{259, 264}));
+  };
+  expect_same([&](Json& json) { json["normalizer"] = sequence("normalizers", none); });
+  expect_same(
+      [&](Json& json) { json["normalizer"] = sequence("normalizers", Json::array({sequence("normalizers", none)})); });
+  expect_same([&](Json& json) {
+    json["normalizer"] = {{"type", "Strip"}, {"strip_left", false}, {"strip_right", false}};
+  });
+  expect_same([&](Json& json) { json["decoder"] = sequence("decoders", Json::array({byte_level})); });
+  expect_same([&](Json& json) {
+    json["decoder"] =
+        sequence("decoders", Json::array({sequence("decoders", Json::array({byte_level})), {{"type", "Fuse"}}}));
+  });
+  expect_same([&](Json& json) {
+    json["pre_tokenizer"] =
+        sequence("pretokenizers", Json::array({sequence("pretokenizers", Json::array({json["pre_tokenizer"]}))}));
+  });
+  EXPECT_CONTAINS(error([&](Json& json) {
+                    json["normalizer"] = sequence("normalizers", Json::array({{{"type", "NFC"}}}));
+                  }),
+                  "normalizer NFC");
+  EXPECT_CONTAINS(error([&](Json& json) {
+                    json["decoder"] = sequence("decoders", Json::array({byte_level, {{"type", "WordPiece"}}}));
+                  }),
+                  "decoder WordPiece");
+}
+
+TEST(TokenizerJson, SameTokensWhateverTheForm) {
+  const auto one = small();
+  EXPECT_TRUE(one.same_tokens(Tokenizer::from_json(one.to_json(), "again")));
+  EXPECT_FALSE(one.same_tokens(Tokenizer::characters({"a"})));
+  auto more = one;
+  more.add_special_tokens({"<new>"});
+  EXPECT_FALSE(one.same_tokens(more));
+  EXPECT_FALSE(
+      one.same_tokens(small([](Json& json) { std::swap(json["model"]["merges"][0], json["model"]["merges"][1]); })));
+}
+
 TEST(TokenizerJson, OptionsAndPostProcessorAreKept) {
   const auto tokenizer = small([](Json& json) {
     json["model"]["ignore_merges"] = true;
