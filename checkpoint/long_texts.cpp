@@ -1,12 +1,11 @@
 #include "checkpoint/long_texts.h"
 
-#include <unistd.h>
-
 #include <vector>
 
 #include "checkpoint/digest.h"
 #include "checkpoint/hdf5.h"
 #include "checkpoint/layout.h"
+#include "checkpoint/read_at.h"
 
 namespace trm::checkpoint {
 namespace {
@@ -19,12 +18,7 @@ constexpr size_t max_seals = 100;  // so many lie within HDF5's checksums
 uint64_t hash_range(const FileAccess& access, uint64_t address, uint64_t bytes) {
   if (bytes > access.end || address > access.end - bytes) throw Error("a long text lies beyond the end of the file");
   std::vector<std::byte> text(bytes);
-  for (uint64_t done = 0; done < bytes;) {
-    const ssize_t got =
-        ::pread(access.descriptor, text.data() + done, bytes - done, static_cast<off_t>(address + done));
-    if (got <= 0) throw Error("a long text cannot be read");
-    done += static_cast<uint64_t>(got);
-  }
+  if (read_at(access.descriptor, address, text.data(), bytes) < bytes) throw Error("a long text cannot be read");
   return hash_bytes(text);
 }
 

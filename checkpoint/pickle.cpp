@@ -6,6 +6,7 @@
 #include <unordered_map>
 
 #include "checkpoint/error.h"
+#include "text/printable.h"
 
 namespace trm::checkpoint::pickle {
 namespace {
@@ -62,18 +63,29 @@ class Parser {
     return text;
   }
 
+  /// Values may take as much memory as a state dict of that many bytes needs, not what one-byte opcodes could ask for.
+  void spend(size_t memory) {
+    constexpr size_t fixed = 4 << 20, each_byte = 64;
+    spent_ += memory;
+    if (spent_ > fixed + each_byte * size_) fail("the pickle makes more values than a state dict of its size has");
+  }
   Value* make(Kind kind) {
+    spend(sizeof(Value));
     auto& value = document_.values.emplace_back();
     value.kind = kind;
     return &value;
   }
-  void push(Value* value) { stack_.push_back(value); }
+  void push(Value* value) {
+    spend(sizeof value);
+    stack_.push_back(value);
+  }
   void push_integer(Kind kind, int64_t integer) {
     Value* value = make(kind);
     value->integer = integer;
     push(value);
   }
   void push_text(Kind kind, std::string text) {
+    spend(text.size());
     Value* value = make(kind);
     value->text = std::move(text);
     push(value);
@@ -115,10 +127,14 @@ class Parser {
   void extend(Kind kind, std::vector<Value*> items) {
     Value* into = require(top(), kind, "what is extended");
     if (kind == Kind::dict && items.size() % 2) fail("a dict has a key without a value");
+    spend(items.size() * sizeof(Value*));
     into->items.insert(into->items.end(), items.begin(), items.end());
   }
 
-  void memoize_as(uint64_t index) { memo_[index] = top(); }
+  void memoize_as(uint64_t index) {
+    spend(64);  // a node of the map
+    memo_[index] = top();
+  }
   void push_memo(uint64_t index) {
     const auto found = memo_.find(index);
     if (found == memo_.end()) fail("the pickle refers to memo " + std::to_string(index) + ", which is not set");
@@ -133,11 +149,13 @@ class Parser {
   }
 
   void push_global(const std::string& module, const std::string& name) {
+    spend(module.size() + name.size());
     const std::string full = module + "." + name;
     const bool storage = module == "torch" && name.ends_with("Storage");
-    const bool known = storage || full == "collections.OrderedDict" || full == "torch._utils._rebuild_tensor_v2" ||
-                       full == "torch._utils._rebuild_parameter";
-    if (!known) fail("it refers to '" + full + "', which a state dict does not hold; save model.state_dict() alone");
+    const bool known = (storage && name.size() < 40) || full == "collections.OrderedDict" ||
+                       full == "torch._utils._rebuild_tensor_v2" || full == "torch._utils._rebuild_parameter";
+    if (!known)
+      fail("it refers to '" + printable(full) + "', which a state dict does not hold; save model.state_dict() alone");
     push_text(Kind::global, full);
   }
 
@@ -148,14 +166,18 @@ class Parser {
       fail("a persistent id is not that of a storage");
     const std::string& type = require(items[1], Kind::global, "a storage's type")->text;
     if (!type.ends_with("Storage")) fail("a storage's type is " + type);
+    spend(type.size() + items[2]->text.size());
     Value* value = make(Kind::storage);
     value->storage = {type.substr(type.find('.') + 1), require(items[2], Kind::text, "a storage's key")->text,
                       require(items[4], Kind::integer, "a storage's size")->integer};
     push(value);
   }
 
-  std::vector<int64_t> integers(Value* value, std::string_view what) const {
+  std::vector<int64_t> integers(Value* value, std::string_view what) {
+    constexpr size_t most_axes = 64;
+    if (require(value, Kind::tuple, what)->items.size() > most_axes) fail(std::string(what) + " has too many axes");
     std::vector<int64_t> numbers;
+    spend(value->items.size() * sizeof(int64_t));
     for (Value* item : require(value, Kind::tuple, what)->items)
       numbers.push_back(require(item, Kind::integer, what)->integer);
     return numbers;
@@ -192,7 +214,7 @@ class Parser {
     switch (opcode) {
       case protocol: check_protocol(); break;
       case frame: bytes(8); break;
-      case mark: marks_.push_back(stack_.size()); break;
+      case mark: spend(sizeof(size_t)); marks_.push_back(stack_.size()); break;
       case pop: take(); break;
       case pop_mark: take_to_mark(); break;
       case none: push(make(Kind::none)); break;
@@ -252,7 +274,7 @@ class Parser {
   }
 
   std::string_view rest_;
-  size_t size_;
+  size_t size_, spent_ = 0;
   Document document_;
   std::vector<Value*> stack_;
   std::vector<size_t> marks_;

@@ -10,6 +10,7 @@
 #include "checkpoint/atomic_file.h"
 #include "checkpoint/checkpoint.h"
 #include "checkpoint/torch_import.h"
+#include "text/json.h"
 
 namespace trm::checkpoint {
 namespace {
@@ -100,7 +101,7 @@ std::optional<Best> read_best(const fs::path& folder) {
   try {
     std::ifstream stream(path);
     const std::string text{std::istreambuf_iterator<char>(stream), {}};
-    const auto json = nlohmann::json::parse(text);
+    const auto json = parse_json(text);
     const auto& value = json.at("value");
     return Best{json.at("step").get<int64_t>(), json.at("metric").get<std::string>(),
                 value.is_null() ? std::numeric_limits<double>::quiet_NaN() : value.get<double>()};

@@ -7,6 +7,7 @@
 #include "checkpoint/hdf5.h"
 #include "checkpoint/layout.h"
 #include "checkpoint/long_texts.h"
+#include "checkpoint/seal.h"
 
 namespace trm::checkpoint {
 namespace {
@@ -61,7 +62,7 @@ void make_groups_of(hid_t file, const std::string& array, std::set<std::string>&
     if (const std::string group = array.substr(0, end); there.insert(group).second) make_group(file, group);
 }
 
-uint64_t write_array(hid_t file, const std::string& name, const Array& array) {
+uint64_t write_array(hid_t file, const std::string& name, const Array& array, std::vector<Range>& ranges) {
   const std::vector<hsize_t> shape(array.shape.begin(), array.shape.end());
   const Handle space = checked(
       shape.empty() ? H5Screate(H5S_SCALAR) : H5Screate_simple(static_cast<int>(shape.size()), shape.data(), nullptr),
@@ -73,7 +74,11 @@ uint64_t write_array(hid_t file, const std::string& name, const Array& array) {
   const Handle dataset = checked(H5Dcreate2(file, name.c_str(), type, space, H5P_DEFAULT, creation, H5P_DEFAULT), name);
   const uint64_t hash = hash_bytes(array.bytes);
   write_hash(dataset, layout::array_hash, hash);
-  if (!array.bytes.empty()) check(H5Dwrite(dataset, type, H5S_ALL, H5S_ALL, H5P_DEFAULT, array.bytes.data()), name);
+  if (array.bytes.empty()) return hash;
+  check(H5Dwrite(dataset, type, H5S_ALL, H5S_ALL, H5P_DEFAULT, array.bytes.data()), name);
+  const haddr_t address = H5Dget_offset(dataset);
+  if (address == HADDR_UNDEF) throw Error("array '" + name + "' has no place in the file");
+  ranges.push_back({address, array.bytes.size()});
   return hash;
 }
 
@@ -83,7 +88,7 @@ void write_notes(hid_t file, const Checkpoint& checkpoint) {
   for (const auto& [key, note] : checkpoint.notes) write_text(group, key, note);
 }
 
-void write_contents(hid_t file, const Checkpoint& checkpoint, const FileAccess& access) {
+void write_contents(hid_t file, const Checkpoint& checkpoint, const FileAccess& access, std::vector<Range>& ranges) {
   write_text(file, layout::format, layout::format_name);
   const int64_t version = version_of(checkpoint);
   write_number(file, layout::version, version);
@@ -96,22 +101,26 @@ void write_contents(hid_t file, const Checkpoint& checkpoint, const FileAccess& 
   std::set<std::string> groups;
   for (const auto& [name, array] : checkpoint.arrays) {
     make_groups_of(file, name, groups);
-    arrays[name] = {array.type, array.shape, write_array(file, name, array)};
+    arrays[name] = {array.type, array.shape, write_array(file, name, array, ranges)};
     if (access.error) return;
   }
   write_hash(file, layout::metadata_hash, hash_metadata(version, checkpoint, arrays));
 }
 
-void write_hdf5(const Checkpoint& checkpoint, FileAccess& access) {
+/// Returns where the arrays lie.
+std::vector<Range> write_hdf5(const Checkpoint& checkpoint, uint64_t block, FileAccess& access) {
+  std::vector<Range> ranges;
   const Handle creation = checked(H5Pcreate(H5P_FILE_CREATE), "creating");
   check(H5Pset_obj_track_times(creation, false), "creating");
+  check(H5Pset_userblock(creation, block), "creating");
   const Handle list = checked(H5Pcreate(H5P_FILE_ACCESS), "creating");
   // The format of HDF5 1.8: every tool reads it, and all of its metadata lies under checksums.
   check(H5Pset_libver_bounds(list, H5F_LIBVER_V18, H5F_LIBVER_V18), "creating");
   use_file(list, access);
   Handle file = checked(H5Fcreate("checkpoint", H5F_ACC_TRUNC, creation, list), "creating");
-  write_contents(file, checkpoint, access);
+  write_contents(file, checkpoint, access, ranges);
   check(H5Fflush(file, H5F_SCOPE_GLOBAL), "writing");
+  return ranges;
 }
 
 }  // namespace
@@ -123,16 +132,25 @@ void save(const Checkpoint& checkpoint, const std::filesystem::path& file) {
     throw Error("cannot save '" + file.string() + "': " + error.what());
   }
   TemporaryFile temporary(file);
-  temporary.reserve(bytes_needed(checkpoint));
+  const uint64_t block = seal_bytes(checkpoint.arrays.size());
+  temporary.reserve(block + bytes_needed(checkpoint));
   FileAccess access{.descriptor = temporary.descriptor()};
   std::string reason;
+  std::vector<Range> ranges;
   try {
     const Hdf5Session session;
-    write_hdf5(checkpoint, access);
+    ranges = write_hdf5(checkpoint, block, access);
   } catch (const Error& error) {
     reason = error.what();
   }
   if (access.error) temporary.fail(access.error, "writing");
+  if (reason.empty()) {
+    try {
+      write_seal(temporary.descriptor(), block, std::move(ranges));
+    } catch (const Error& error) {
+      reason = error.what();
+    }
+  }
   if (!reason.empty()) throw Error("cannot save '" + file.string() + "': " + reason);
   temporary.commit();
 }

@@ -1,7 +1,6 @@
 #include "checkpoint/signature.h"
 
 #include <sys/stat.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <cerrno>
@@ -11,11 +10,15 @@
 #include <system_error>
 
 #include "checkpoint/error.h"
+#include "checkpoint/read_at.h"
+#include "checkpoint/seal.h"
+#include "text/encoding.h"
 
 namespace trm::checkpoint {
 
-// HDF5's superblock, version 2 and 3: signature (8 bytes), version, size of offsets, size of lengths, flags, base
-// address (8), extension address (8), end of file (8), root group (8), checksum (4).
+// Checkpoints before the seal begin with HDF5's superblock, version 2 and 3: signature (8 bytes), version, size of
+// offsets, size of lengths, flags, base address (8), extension address (8), end of file (8), root group (8), checksum
+// (4).
 uint64_t require_hdf5(int descriptor) {
   using namespace std::string_view_literals;
   constexpr auto hdf5 = "\x89HDF\r\n\x1a\n"sv, zip = "PK\x03\x04"sv;
@@ -29,13 +32,15 @@ uint64_t require_hdf5(int descriptor) {
   if (size == 0) throw Error("it is empty");
 
   char bytes[superblock_size] = {};
-  const ssize_t got = ::pread(descriptor, bytes, sizeof bytes, 0);
-  if (got < 0) throw Error(std::generic_category().message(errno));
-  const std::string_view head(bytes, static_cast<size_t>(got));
+  const std::string_view head(bytes, read_at(descriptor, 0, bytes, sizeof bytes));
+  if (has_seal(head)) return check_seal(descriptor, size);
   if (head.starts_with(zip))
     throw Error(
         "it is a zip file, as torch.save writes, not a checkpoint of this program; its weights can be imported");
-  if (head.substr(0, hdf5.size()) != hdf5.substr(0, head.size())) throw Error("it is not an HDF5 file");
+  if (head.substr(0, hdf5.size()) != hdf5.substr(0, head.size())) {
+    const auto format = foreign_format(head);
+    throw Error(format ? "it is " + *format + ", not a checkpoint of this program (HDF5)" : "it is not an HDF5 file");
+  }
   if (head.size() < superblock_size) throw Error("it is cut short: " + std::to_string(size) + " bytes");
   uint64_t end = 0;
   std::memcpy(&end, bytes + end_offset, sizeof end);

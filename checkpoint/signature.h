@@ -4,8 +4,9 @@
 
 namespace trm::checkpoint {
 
-/// Size of the HDF5 file that is open as `descriptor`. Throws Error saying what it is instead: not a regular file,
-/// empty, a file of torch.save, no HDF5 file, or one that is cut short (by the size that its superblock tells).
+/// Size of the checkpoint that is open as `descriptor`, whose seal (checkpoint/seal.h) matches: before the HDF5 library
+/// sees it. One of an earlier version has none. Throws Error saying what it is instead: not a regular file, empty, a
+/// file of torch.save, another format, cut short, or damaged.
 uint64_t require_hdf5(int descriptor);
 
 }  // namespace trm::checkpoint

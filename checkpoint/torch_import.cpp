@@ -1,18 +1,23 @@
 #include "checkpoint/torch_import.h"
 
+#include <algorithm>
 #include <bit>
 #include <fstream>
 #include <functional>
+#include <iterator>
 #include <new>
 
 #include "checkpoint/error.h"
 #include "checkpoint/pickle.h"
 #include "checkpoint/zip_archive.h"
+#include "text/encoding.h"
+#include "text/printable.h"
 
 namespace trm::checkpoint {
 namespace {
 
 constexpr size_t max_pickle = 8 << 20;
+constexpr std::string_view zip_magic = "PK\x03\x04", old_magic = "\x80\x02\x8a\x0a";
 
 template <class T>
 T element(const std::byte* bytes) {
@@ -104,22 +109,34 @@ Array read_tensor(const pickle::Tensor& tensor, const ZipArchive& archive, const
   return array;
 }
 
-std::string parameter_name(std::string name) {
-  constexpr std::string_view compiled = "_orig_mod.";
-  if (name.starts_with(compiled)) name.erase(0, compiled.size());
-  return name;
+/// Without what torch.compile, DDP and FSDP put into the names, in whatever order.
+std::string parameter_name(const std::string& name) {
+  constexpr std::string_view wrappers[] = {"_orig_mod", "_fsdp_wrapped_module", "_checkpoint_wrapped_module"};
+  std::string bare;
+  for (size_t start = 0; start <= name.size();) {
+    const size_t end = std::min(name.find('.', start), name.size());
+    const std::string_view part = std::string_view(name).substr(start, end - start);
+    const bool wrapper = std::ranges::find(wrappers, part) != std::end(wrappers) || (bare.empty() && part == "module");
+    if (!wrapper) bare.append(bare.empty() ? "" : ".").append(part);
+    start = end + 1;
+  }
+  return bare;
 }
 
 void require_known_kind(const std::filesystem::path& file) {
   std::ifstream stream(file, std::ios::binary);
-  std::string head(4, '\0');
+  std::string head(16, '\0');
   if (std::filesystem::is_directory(file)) throw Error("it is a folder");
   if (!stream) throw Error("it cannot be opened");
-  stream.read(head.data(), 4);
-  if (stream.gcount() == 0) throw Error("it is empty");
-  if (head == std::string("\x80\x02\x8a\x0a", 4))
+  stream.read(head.data(), static_cast<std::streamsize>(head.size()));
+  head.resize(static_cast<size_t>(stream.gcount()));
+  if (head.empty()) throw Error("it is empty");
+  if (head.starts_with(old_magic))
     throw Error("it was written by a PyTorch before 1.6 (no zip); load and save it again with a newer one");
-  if (head != "PK\x03\x04") throw Error("it is not a zip file, as torch.save writes");
+  if (head.starts_with(zip_magic)) return;
+  const auto format = foreign_format(head);
+  throw Error(format ? "it is " + *format + ", not what torch.save writes"
+                     : "it is not a zip file, as torch.save writes");
 }
 
 std::map<std::string, Array> import_archive(const std::filesystem::path& file) {
@@ -145,13 +162,13 @@ std::map<std::string, Array> import_archive(const std::filesystem::path& file) {
     if (items[i]->kind != Kind::text) throw Error("a name in it is " + std::string(describe(*items[i])));
     const std::string name = parameter_name(items[i]->text);
     if (items[i + 1]->kind != Kind::tensor)
-      throw Error("'" + name + "' is " + std::string(describe(*items[i + 1])) +
+      throw Error("'" + printable(name) + "' is " + std::string(describe(*items[i + 1])) +
                   ", not a tensor; save model.state_dict() alone");
     try {
       if (!arrays.emplace(name, read_tensor(items[i + 1]->tensor, archive, *folder)).second)
         throw Error("the name occurs twice");
     } catch (const Error& error) {
-      throw Error("tensor '" + name + "': " + error.what());
+      throw Error("tensor '" + printable(name) + "': " + error.what());
     }
   }
   return arrays;
@@ -161,8 +178,10 @@ std::map<std::string, Array> import_archive(const std::filesystem::path& file) {
 
 bool is_torch_file(const std::filesystem::path& file) noexcept {
   try {
-    require_known_kind(file);
-    return ZipArchive(file).prefix_of("/data.pkl").has_value();
+    std::ifstream stream(file, std::ios::binary);
+    std::string head(4, '\0');
+    stream.read(head.data(), 4);
+    return stream.gcount() == 4 && (head == zip_magic || head == old_magic);
   } catch (...) {
     return false;
   }

@@ -10,10 +10,12 @@
 
 namespace trm::checkpoint {
 
-/// Whether `file` is a zip with a data.pkl. Never throws.
+/// Whether `file` begins as what torch.save writes, a zip or, before PyTorch 1.6, a pickle. Never throws.
 bool is_torch_file(const std::filesystem::path& file) noexcept;
 
-/// The tensors, as float32, contiguous, without the prefix "_orig_mod." that torch.compile adds to names. Only data is
+/// The tensors, as float32, contiguous, without what torch.compile, DDP and FSDP put into names ("_orig_mod.",
+/// "module.",
+/// "_fsdp_wrapped_module."). Only data is
 /// read: nothing in the file is run. Throws Error that names the file and what is wrong: absent, not a zip, cut short,
 /// damaged (CRC), an entry that is not a tensor, a Python type that state dicts do not have, an impossible shape.
 std::map<std::string, Array> import_torch(const std::filesystem::path& file);

@@ -17,7 +17,7 @@ zip_t* open_archive(const std::filesystem::path& file) {
   zip_error_init_with_code(&error, code);
   const std::string reason = zip_error_strerror(&error);
   zip_error_fini(&error);
-  throw Error("it is not a whole zip file, as torch.save writes (" + reason + ")");
+  throw Error("it is not a whole zip file, as torch.save writes: it is cut short or damaged (" + reason + ")");
 }
 
 }  // namespace

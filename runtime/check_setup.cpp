@@ -123,6 +123,19 @@ std::string number(double value) {
   return text;
 }
 
+/// "0.02 ms", "35 ms", "2.4 s"
+std::string seconds_text(double seconds) {
+  char text[32];
+  const double milliseconds = 1000 * seconds;
+  if (milliseconds < 10)
+    std::snprintf(text, sizeof text, "%.2f ms", milliseconds);
+  else if (milliseconds < 1000)
+    std::snprintf(text, sizeof text, "%.0f ms", milliseconds);
+  else
+    std::snprintf(text, sizeof text, "%.1f s", seconds);
+  return text;
+}
+
 std::string describe_device(Device device) {
   const DeviceInfo info = Backend::of(device).info();
   std::string text = info.name;
@@ -223,7 +236,7 @@ bool check_setup(Device device, std::ostream& out) {
       found = error.what();
     }
     const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
-    out << (good ? "  ok      " : "  FAILED  ") << name << ": " << found << " (" << number(seconds) << " s)"
+    out << (good ? "  ok      " : "  FAILED  ") << name << ": " << found << " (" << seconds_text(seconds) << ")"
         << std::endl;
     failures += !good;
   };

@@ -14,9 +14,9 @@ using checkpoint::Error;
 const std::string gradient_prefix = "accumulation/gradients/";
 
 std::string shape_text(const std::vector<int64_t>& shape) {
-  Shape s;
-  for (const int64_t size : shape) s.push_back(size);
-  return to_string(s);
+  std::string text = "[";
+  for (size_t i = 0; i < shape.size(); ++i) text += (i ? ", " : "") + std::to_string(shape[i]);
+  return text + "]";
 }
 
 std::vector<int64_t> sizes(const Shape& shape) {

@@ -9,6 +9,7 @@
 #include "runtime/checkpoint_state.h"
 #include "runtime/model_settings.h"
 #include "settings/error.h"
+#include "text/printable.h"
 
 namespace trm {
 namespace {
@@ -25,6 +26,9 @@ constexpr const char* sequence_mixer = "model.inner.L_level.layers.0.mlp_t.down_
 Tensor host_tensor(const Array& array, const std::string& name) {
   if (array.type != checkpoint::ArrayType::float32)
     throw Error(name + " is " + std::string(checkpoint::name(array.type)) + "; a weight is float32");
+  if (array.shape.size() > Shape::max_rank)
+    throw Error(name + " has " + std::to_string(array.shape.size()) + " axes; a weight has at most " +
+                std::to_string(Shape::max_rank));
   Shape shape;
   for (const int64_t size : array.shape) shape.push_back(size);
   // Not written to: load_state copies from it.
@@ -62,6 +66,11 @@ void fill_from_datasets(const Settings& settings, DataMetadata& data, std::strin
 }
 
 void complete_imported(const StoredModel& stored, const LoadOptions& options, LoadedModel& loaded) {
+  if (const std::string first = std::string("model/") + token_table; !stored.arrays.contains(first))
+    throw Error(quoted(stored.file) + " is not a model of this kind: it has no tensor '" + token_table + "'; " +
+                (stored.arrays.empty() ? "it has none at all"
+                                       : "it has '" + printable(stored.arrays.begin()->first.substr(6)) + "'" +
+                                             (stored.arrays.size() > 1 ? " and others" : "")));
   DataMetadata& data = loaded.data;
   data.vocab_size = rows_of(stored, token_table);
   data.num_puzzle_identifiers = rows_of(stored, puzzle_table);

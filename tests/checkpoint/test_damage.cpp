@@ -2,6 +2,7 @@
 #include <hdf5.h>
 
 #include "tests/checkpoint/folder.h"
+#include "tests/checkpoint/reseal.h"
 #include "tests/shared.h"
 
 using namespace trm::checkpoint;
@@ -51,6 +52,7 @@ void edit(const std::filesystem::path& file, const Change& change) {
   ASSERT_GE(opened, 0);
   change(opened);
   H5Fclose(opened);
+  reseal(file);
 }
 
 void set_number(hid_t file, const char* name, int64_t value) {
@@ -146,6 +148,8 @@ TEST(Damage, ForeignFilesAreNamed) {
   EXPECT_SAYS(load_error(folder / "text"), "not an HDF5 file");
   write_bytes(folder / "zip", "PK\x03\x04zzzzzzz");
   EXPECT_SAYS(load_error(folder / "zip"), "torch.save");
+  write_bytes(folder / "model.gguf", "GGUF\x03zzzzzzz");
+  EXPECT_SAYS(load_error(folder / "model.gguf"), "a GGUF file of weights");
   const hid_t foreign = H5Fcreate((folder / "foreign.h5").c_str(), H5F_ACC_TRUNC, H5P_DEFAULT, H5P_DEFAULT);
   H5Fclose(foreign);
   const auto message = load_error(folder / "foreign.h5");
@@ -181,6 +185,60 @@ TEST(Damage, EditsByOtherProgramsAreNamed) {
   save(sample(), file);
   edit(file, [](hid_t opened) { H5Lcreate_external("other.h5", "/x", opened, "model/x", H5P_DEFAULT, H5P_DEFAULT); });
   EXPECT_SAYS(load_error(file), "damaged");
+}
+
+TEST(Damage, EditsThatLeaveTheSealAreNoticedBeforeTheLibrarySeesThem) {
+  const TemporaryFolder folder;
+  const auto file = folder / "a.h5";
+  save(sample(), file);
+  const hid_t opened = H5Fopen(file.c_str(), H5F_ACC_RDWR, H5P_DEFAULT);
+  ASSERT_GE(opened, 0) << "any HDF5 program opens it";
+  set_number(opened, "step", 7);
+  H5Fclose(opened);
+  EXPECT_SAYS(load_error(file), "do not match their checksum");
+  // A torn page: what a crash leaves of a file that was not synced.
+  save(sample(70'000), file);
+  const std::string whole = read_bytes(file);
+  for (size_t page = 0; page < whole.size(); page += 4096) {
+    std::string torn = whole;
+    for (size_t i = page; i < std::min(page + 4096, whole.size()); ++i) torn[i] = 0;
+    if (torn == whole) continue;
+    write_bytes(file, torn);
+    EXPECT_NE(load_error(file), "") << page;
+  }
+}
+
+/// The same contents as a program before the seal wrote them.
+void without_seal(const std::filesystem::path& from, const std::filesystem::path& to) {
+  const hid_t list = H5Pcreate(H5P_FILE_ACCESS);
+  H5Pset_libver_bounds(list, H5F_LIBVER_V18, H5F_LIBVER_V18);
+  const hid_t source = H5Fopen(from.c_str(), H5F_ACC_RDONLY, H5P_DEFAULT);
+  const hid_t target = H5Fcreate(to.c_str(), H5F_ACC_TRUNC, H5P_DEFAULT, list);
+  const auto copy_link = [](hid_t group, const char* name, const H5L_info_t*, void* to) -> herr_t {
+    return H5Ocopy(group, name, *static_cast<hid_t*>(to), name, H5P_DEFAULT, H5P_DEFAULT);
+  };
+  EXPECT_GE(H5Literate(source, H5_INDEX_NAME, H5_ITER_INC, nullptr, copy_link, const_cast<hid_t*>(&target)), 0);
+  const auto copy_attribute = [](hid_t object, const char* name, const H5A_info_t* info, void* to) -> herr_t {
+    const hid_t attribute = H5Aopen(object, name, H5P_DEFAULT), type = H5Aget_type(attribute);
+    const hid_t space = H5Aget_space(attribute);
+    std::string value(info->data_size + 1, '\0');
+    H5Aread(attribute, type, value.data());
+    const hid_t copy = H5Acreate2(*static_cast<hid_t*>(to), name, type, space, H5P_DEFAULT, H5P_DEFAULT);
+    const herr_t result = H5Awrite(copy, type, value.data());
+    H5Aclose(copy), H5Sclose(space), H5Tclose(type), H5Aclose(attribute);
+    return result;
+  };
+  EXPECT_GE(H5Aiterate2(source, H5_INDEX_NAME, H5_ITER_INC, nullptr, copy_attribute, const_cast<hid_t*>(&target)), 0);
+  H5Fclose(source), H5Fclose(target), H5Pclose(list);
+}
+
+TEST(Damage, FilesFromBeforeTheSealStillLoad) {
+  const TemporaryFolder folder;
+  save(sample(), folder / "a.h5");
+  without_seal(folder / "a.h5", folder / "old.h5");
+  ASSERT_TRUE(read_bytes(folder / "old.h5").starts_with("\x89HDF"));
+  EXPECT_TRUE(same(load(folder / "old.h5"), sample()));
+  verify(folder / "old.h5");
 }
 
 TEST(Damage, NothingIsPrinted) {

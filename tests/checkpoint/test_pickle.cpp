@@ -87,6 +87,23 @@ TEST(Pickle, RefusesMalformedOnes) {
     EXPECT_SAYS(parse_error(bytes), "data.pkl, byte");
 }
 
+// Eight megabytes of one-byte opcodes would be gigabytes of values, texts or tuples.
+TEST(Pickle, NeverTakesMuchMoreMemoryThanAStateDictOfItsSize) {
+  const std::string name(200, 'x');
+  for (const std::string& repeated : {"N"s, ")"s, "N\x94"s, "N\x85"s, "K\x01"s}) {
+    std::string bytes = "\x80\x02" + text(name) + "q\x01";
+    while (bytes.size() < (8u << 20)) bytes += repeated;
+    const auto message = parse_error(bytes + ".");
+    EXPECT_SAYS(message, "more values than a state dict of its size") << repeated;
+  }
+  // A long shape that many tensors share.
+  std::string shape = "(";
+  for (int i = 0; i < 1000; ++i) shape += "K\x01";
+  EXPECT_SAYS(parse_error("\x80\x02" + shape + "tq\x01" + "ctorch._utils\n_rebuild_tensor_v2\n((" + text("storage") +
+                          "ctorch\nFloatStorage\n" + text("0") + text("cpu") + "K\x01tQK\x00h\x01h\x01\x89NtR."),
+              "too many axes");
+}
+
 TEST(Pickle, AnyChangedByteIsReadOrRefused) {
   const std::string whole = state_dict({{"weight", tensor({})}, {"bias", tensor({})}});
   for (size_t at = 0; at < whole.size(); ++at)

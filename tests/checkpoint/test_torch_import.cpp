@@ -216,6 +216,24 @@ TEST(TorchImport, DamagedFilesAreNamedNeverCrash) {
     }
 }
 
+TEST(TorchImport, NamesOfWrappedModelsAreThoseOfTheModel) {
+  const TemporaryFolder folder;
+  for (const char* name :
+       {"_orig_mod.model.H", "module.model.H", "module._orig_mod.model.H", "_orig_mod.module.model.H",
+        "_fsdp_wrapped_module.model.H", "model._fsdp_wrapped_module.H", "model.H"}) {
+    const auto arrays = import_torch(write_tensor(folder, {}, bytes_of<float>({1, 2, 3, 4}), name));
+    EXPECT_EQ(arrays.begin()->first, "model.H") << name;
+  }
+}
+
+TEST(TorchImport, ACutFileIsStillOneOfPyTorch) {
+  const TemporaryFolder folder;
+  const auto file = write_tensor(folder, {}, bytes_of<float>({1, 2, 3, 4}), "model.H");
+  std::filesystem::resize_file(file, std::filesystem::file_size(file) / 2);
+  EXPECT_TRUE(is_torch_file(file));
+  EXPECT_SAYS(import_error(file), "cut short or damaged");
+}
+
 // The CRC does not protect from files that were made wrong: the same with a valid zip around a changed pickle.
 TEST(TorchImport, ChangedPicklesNeverCrash) {
   const TemporaryFolder folder;

@@ -3,6 +3,7 @@
 
 #include <cstring>
 
+#include "tests/checkpoint/reseal.h"
 #include "tests/pretrain/run_program.h"
 
 namespace trm {
@@ -16,6 +17,7 @@ void set_format_version(const fs::path& file, int64_t version) {
   H5Awrite(attribute, H5T_NATIVE_INT64, &version);
   H5Aclose(attribute);
   H5Fclose(opened);
+  reseal(file);
 }
 
 class Resume : public PretrainTest {
