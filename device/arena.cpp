@@ -67,6 +67,8 @@ Arena::Block* Arena::grow(size_t bytes) {
 }
 
 std::shared_ptr<Storage> Arena::allocate(size_t requested) {
+  // More than any machine addresses: rounding it up would begin again at zero.
+  if (requested > SIZE_MAX / 4) throw out_of_memory(backend_.info(), requested);
   const size_t bytes = rounded(requested);
   const std::lock_guard lock(mutex_);
   Segment probe_segment{nullptr, 0, 0, nullptr};

@@ -1,6 +1,7 @@
 #include "device/backend.h"
 
 #include <cstdlib>
+#include <mutex>
 #include <new>
 
 #include "device/arena.h"
@@ -34,6 +35,8 @@ std::unique_ptr<Graph> Backend::capture(const std::function<void()>&) {
 Backend::PackedBytes Backend::packed_bytes(int64_t, int64_t, DType, bool) const { return {}; }
 
 std::shared_ptr<Arena> Backend::arena() {
+  static std::mutex mutex;  // of first uses
+  const std::lock_guard lock(mutex);
   if (!arena_) arena_ = std::make_shared<Arena>(info().device);
   return arena_;
 }

@@ -1,10 +1,29 @@
 #include "device/tensor.h"
 
+#include <cstdint>
+
 #include "device/arena.h"
 #include "device/backend.h"
 #include "device/errors.h"
 
 namespace trm {
+
+namespace {
+
+/// Throws DeviceError where the product of the sizes leaves what numbers of the machine hold.
+size_t checked_bytes(const Shape& shape, DType dtype) {
+  size_t bytes = size_of(dtype);
+  bool overflow = false, empty = false;
+  for (int i = 0; i < shape.rank(); ++i) {
+    empty = empty || shape[i] == 0;
+    overflow = __builtin_mul_overflow(bytes, static_cast<size_t>(shape[i]), &bytes) || overflow;
+  }
+  if (empty) return 0;
+  if (overflow || bytes > static_cast<size_t>(INT64_MAX)) throw DeviceError("a tensor " + std::string(name_of(dtype)) + " " + to_string(shape) + " has more bytes than can be addressed");
+  return bytes;
+}
+
+}  // namespace
 
 void Shape::push_back(int64_t size) {
   if (rank_ == max_rank) throw DeviceError("a shape has at most " + std::to_string(max_rank) + " axes");
@@ -27,7 +46,8 @@ Tensor Tensor::empty(const Shape& shape, DType dtype, Device device) {
   Tensor tensor;
   tensor.shape_ = shape;
   tensor.dtype_ = dtype;
-  tensor.storage_ = Arena::current(device)->allocate(static_cast<size_t>(shape.elements()) * size_of(dtype));
+  const size_t bytes = checked_bytes(shape, dtype);
+  tensor.storage_ = Arena::current(device)->allocate(bytes);
   return tensor;
 }
 
@@ -44,6 +64,7 @@ Tensor Tensor::from_bytes(const void* values, const Shape& shape, DType dtype, D
 }
 
 Tensor Tensor::wrap(void* base, const Shape& shape, DType dtype, Device device, std::shared_ptr<void> owner) {
+  checked_bytes(shape, dtype);
   Tensor tensor;
   tensor.shape_ = shape;
   tensor.dtype_ = dtype;
@@ -61,6 +82,7 @@ void Tensor::require_dtype(DType dtype) const {
 }
 
 Tensor Tensor::reshape(const Shape& shape) const {
+  checked_bytes(shape, dtype_);
   if (shape.elements() != elements()) throw DeviceError("cannot reshape " + describe(*this) + " to " + to_string(shape));
   Tensor view = *this;
   view.shape_ = shape;
@@ -68,7 +90,7 @@ Tensor Tensor::reshape(const Shape& shape) const {
 }
 
 Tensor Tensor::rows(int64_t first, int64_t count) const {
-  if (rank() == 0 || first < 0 || count < 0 || first + count > size(0))
+  if (rank() == 0 || first < 0 || count < 0 || count > size(0) || first > size(0) - count)
     throw DeviceError("rows " + std::to_string(first) + " to " + std::to_string(first + count) + " of " + describe(*this) + " do not exist");
   Shape shape = shape_;
   shape[0] = 1;
@@ -78,7 +100,8 @@ Tensor Tensor::rows(int64_t first, int64_t count) const {
 }
 
 Tensor Tensor::view(int64_t element, const Shape& shape) const {
-  if (element < 0 || element + shape.elements() > elements())
+  checked_bytes(shape, dtype_);
+  if (element < 0 || shape.elements() > elements() || element > elements() - shape.elements())
     throw DeviceError("a view " + to_string(shape) + " from element " + std::to_string(element) + " leaves " + describe(*this));
   Tensor part = *this;
   part.offset_ += static_cast<size_t>(element) * size_of(dtype_);

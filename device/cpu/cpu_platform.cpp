@@ -2,11 +2,13 @@
 
 #include <unistd.h>
 
+#include <algorithm>
 #include <cstdlib>
 #include <cstring>
 #include <fstream>
 #include <thread>
 
+#include "device/cpu/memory_limit.h"
 #include "device/cpu/pages.h"
 #include "device/errors.h"
 
@@ -42,6 +44,10 @@ class CpuBackend final : public Backend {
     DeviceInfo info = fixed;
     const long pages = available_pages();
     if (pages > 0) info.free_bytes = static_cast<size_t>(pages) * static_cast<size_t>(sysconf(_SC_PAGE_SIZE));
+    if (const auto limit = memory_limit(); limit && (info.memory_bytes == 0 || limit->most < info.memory_bytes)) {
+      info.memory_bytes = limit->most;
+      info.free_bytes = std::min(info.free_bytes, limit->most > limit->used ? limit->most - limit->used : 0);
+    }
     return info;
   }
   void* allocate(size_t bytes) override {
@@ -52,10 +58,14 @@ class CpuBackend final : public Backend {
   void release(void* base) override { std::free(base); }
   void copy_from_host(const Tensor& to, const void* from) override { std::memcpy(to.address(), from, to.bytes()); }
   void copy_to_host(void* to, const Tensor& from) override { std::memcpy(to, from.address(), from.bytes()); }
-  void copy_within(const Tensor& to, const Tensor& from) override { std::memmove(to.address(), from.address(), from.bytes()); }
+  void copy_within(const Tensor& to, const Tensor& from) override {
+    std::memmove(to.address(), from.address(), from.bytes());
+  }
   void fill_zero(const Tensor& tensor) override { std::memset(tensor.address(), 0, tensor.bytes()); }
   bool supports(DType dtype) const override { return dtype != DType::bfloat16 || has_bfloat16_instructions(); }
-  PackedBytes packed_bytes(int64_t out, int64_t in, DType dtype, bool token) const override { return cpu::packed_bytes(out, in, dtype, token); }
+  PackedBytes packed_bytes(int64_t out, int64_t in, DType dtype, bool token) const override {
+    return cpu::packed_bytes(out, in, dtype, token);
+  }
 };
 
 class CpuPlatform final : public Platform {
@@ -68,7 +78,8 @@ class CpuPlatform final : public Platform {
   }
   std::vector<DeviceInfo> devices(std::string&) override { return {CpuBackend().info()}; }
   std::unique_ptr<Backend> open(int index) override {
-    if (index != 0) throw DeviceError("device cpu:" + std::to_string(index) + " does not exist: there is one cpu device; write cpu");
+    if (index != 0)
+      throw DeviceError("device cpu:" + std::to_string(index) + " does not exist: there is one cpu device; write cpu");
     return std::make_unique<CpuBackend>();
   }
 };

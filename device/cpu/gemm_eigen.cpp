@@ -1,4 +1,5 @@
 #include <Eigen/Core>
+#include <cstring>
 
 #include "device/cpu/gemm.h"
 #include "device/cpu/widen.h"
@@ -34,11 +35,19 @@ float* space_for(int64_t elements) {
   return static_cast<float*>(workspace(Workspace::products, static_cast<size_t>(elements) * sizeof(float)));
 }
 
+/// The empty sum.
+void clear(int64_t m, int64_t n, void* c, DType c_dtype, int64_t c_stride) {
+  for (int64_t i = 0; i < m; ++i)
+    std::memset(static_cast<char*>(c) + static_cast<size_t>(i * c_stride) * size_of(c_dtype), 0,
+                static_cast<size_t>(n) * size_of(c_dtype));
+}
+
 }  // namespace
 
 void gemm(int64_t m, int64_t n, int64_t k, const Matrix& a, const Matrix& b, void* c, DType c_dtype, int64_t c_stride,
           bool accumulate) {
-  if (m == 0 || n == 0 || k == 0) return;
+  if (m == 0 || n == 0) return;
+  if (k == 0) return accumulate ? void() : clear(m, n, c, c_dtype, c_stride);
   float* space = space_for(m * k + k * n + m * n);
   multiply(m, n, widened(a, m, k, space), widened(b, k, n, space + m * k), space + m * k + k * n, c, c_dtype, c_stride,
            accumulate);
@@ -59,7 +68,8 @@ void pack_factor(int64_t k, int64_t n, const Matrix& b, void* packed) {
 
 void gemm_packed(int64_t m, int64_t n, int64_t k, const Matrix& a, const void* packed, void* c, DType c_dtype,
                  int64_t c_stride, bool accumulate) {
-  if (m == 0 || n == 0 || k == 0) return;
+  if (m == 0 || n == 0) return;
+  if (k == 0) return accumulate ? void() : clear(m, n, c, c_dtype, c_stride);
   float* space = space_for(m * k + m * n);
   multiply(m, n, widened(a, m, k, space), In(static_cast<const float*>(packed), k, n, Stride(n, 1)), space + m * k, c,
            c_dtype, c_stride, accumulate);

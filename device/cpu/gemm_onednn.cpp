@@ -1,6 +1,7 @@
 #include <omp.h>
 
 #include <dnnl.hpp>
+#include <cstring>
 #include <map>
 #include <string>
 #include <tuple>
@@ -170,11 +171,19 @@ void multiply(int64_t m, int64_t n, int64_t k, const Matrix& a, const Matrix& b,
   if (!direct) narrow(m, n, space, static_cast<bfloat16*>(c), c_stride, accumulate);
 }
 
+/// The empty sum.
+void clear(int64_t m, int64_t n, void* c, DType c_dtype, int64_t c_stride) {
+  for (int64_t i = 0; i < m; ++i)
+    std::memset(static_cast<char*>(c) + static_cast<size_t>(i * c_stride) * size_of(c_dtype), 0,
+                static_cast<size_t>(n) * size_of(c_dtype));
+}
+
 }  // namespace
 
 void gemm(int64_t m, int64_t n, int64_t k, const Matrix& a, const Matrix& b, void* c, DType c_dtype, int64_t c_stride,
           bool accumulate) {
-  if (m == 0 || n == 0 || k == 0) return;
+  if (m == 0 || n == 0) return;
+  if (k == 0) return accumulate ? void() : clear(m, n, c, c_dtype, c_stride);
   if (is_widened(a.dtype)) {
     float* space = space_for(m * k + k * n + m * n);
     return multiply(m, n, k, widen(a, m, k, space), widen(b, k, n, space + m * k), c, c_dtype, c_stride, accumulate,
@@ -187,7 +196,8 @@ void gemm(int64_t m, int64_t n, int64_t k, const Matrix& a, const Matrix& b, voi
 
 void gemm_packed(int64_t m, int64_t n, int64_t k, const Matrix& a, const void* packed, void* c, DType c_dtype,
                  int64_t c_stride, bool accumulate) {
-  if (m == 0 || n == 0 || k == 0) return;
+  if (m == 0 || n == 0) return;
+  if (k == 0) return accumulate ? void() : clear(m, n, c, c_dtype, c_stride);
   if (is_widened(a.dtype)) {
     float* space = space_for(m * k + m * n);
     return multiply(m, n, k, widen(a, m, k, space), {packed, DType::float32, 0, 0}, c, c_dtype, c_stride, accumulate,

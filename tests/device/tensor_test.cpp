@@ -1,5 +1,7 @@
 #include "device/tensor.h"
 
+#include <limits>
+
 #include "tests/device/message.h"
 
 namespace trm::testing {
@@ -59,6 +61,23 @@ TEST(Tensor, WhatDoesNotFitIsRefused) {
         message_of([&] { t.data<int32_t>(); }), message_of([&] { t.to_vector<int32_t>(); })})
     EXPECT_NE(message.find("[3, 2]"), std::string::npos) << message;
   EXPECT_NE(message_of([] { Tensor().data<float>(); }).find("undefined"), std::string::npos);
+}
+
+TEST(Tensor, SizesThatNoNumberHoldsAreRefused) {
+  const int64_t huge = int64_t{1} << 40;
+  EXPECT_EQ(Tensor::empty({huge, huge, 0}, DType::float32, cpu_device).bytes(), 0u);
+  EXPECT_NE(message_of([&] {
+              Tensor::empty({huge, huge}, DType::float32, cpu_device);
+            }).find("bytes"),
+            std::string::npos);
+  EXPECT_NE(message_of([&] { Tensor::empty({int64_t{1} << 62}, DType::float32, cpu_device); }).find("bytes"),
+            std::string::npos);
+  EXPECT_NE(message_of([&] { Tensor::empty({int64_t{1} << 60}, DType::float32, cpu_device); }).find("out of memory"),
+            std::string::npos);
+  const Tensor t = Tensor::zeros({3, 2}, DType::float32, cpu_device);
+  const int64_t most = std::numeric_limits<int64_t>::max();
+  EXPECT_NE(message_of([&] { t.rows(1, most); }).find("[3, 2]"), std::string::npos);
+  EXPECT_NE(message_of([&] { t.view(most, {2}); }).find("[3, 2]"), std::string::npos);
 }
 
 TEST(Tensor, Copies) {

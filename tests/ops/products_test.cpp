@@ -1,3 +1,6 @@
+#include <limits>
+
+#include "device/cpu/gemm.h"
 #include "device/errors.h"
 #include "tests/ops/harness.h"
 
@@ -68,6 +71,24 @@ TEST_P(Products, LinearApartGivesEachRowTheBitsThatItHasAlone) {
         ASSERT_EQ(y.rows(r, 1).to_vector<float>(), ops::linear(rows.rows(r, 1), weight).to_vector<float>())
             << "row " << r;
     }
+}
+
+TEST(EmptyProducts, ASumOfNothingIsZeroAndAddsNothing) {
+  for (const bool packed : {false, true}) {
+    std::vector<float> c(8, std::numeric_limits<float>::quiet_NaN()), kept(8, 7.0f);
+    const auto product = [&](std::vector<float>& to, bool accumulate) {
+      const cpu::Matrix a = cpu::row_major(nullptr, DType::float32, 0), b = cpu::row_major(nullptr, DType::float32, 3);
+      if (packed)
+        cpu::gemm_packed(2, 3, 0, a, nullptr, to.data(), DType::float32, 4, accumulate);
+      else
+        cpu::gemm(2, 3, 0, a, b, to.data(), DType::float32, 4, accumulate);
+    };
+    product(c, false);
+    for (const int i : {0, 1, 2, 4, 5, 6}) EXPECT_EQ(c[static_cast<size_t>(i)], 0.0f);
+    EXPECT_TRUE(std::isnan(c[3]) && std::isnan(c[7])) << "what lies between the rows is not touched";
+    product(kept, true);
+    EXPECT_EQ(kept, std::vector<float>(8, 7.0f));
+  }
 }
 
 TEST_P(Products, LeadingAxesAreKept) {
