@@ -68,13 +68,16 @@ std::optional<int32_t> Reply::finish(AnswerEnd end) {
 }
 
 std::optional<int32_t> Reply::next(std::span<const float> logits, int64_t room) {
+  // A padded vocabulary has ids that the tokenizer lacks.
+  logits = logits.first(std::min(logits.size(), static_cast<size_t>(tokenizer_.vocab_size())));
   const int32_t token = draw(logits);
   ++sampled_;
   if (std::ranges::find(ends_, token) != ends_.end()) return finish(AnswerEnd::marker);
   if (options_.top_logprobs >= 0) tell_logprobs(logits, token);
   tokens_.push_back(token);
   if (!options_.changes.none()) ++counts_[token];
-  if (!tokenizer_.is_special(token)) emit(stops_.push(decoder_.push(token)));
+  const bool special = tokenizer_.is_special(token);
+  emit(special ? stops_.push(tokenizer_.bytes(token), false) : stops_.push(decoder_.push(token)));
   if (stops_.stopped()) return finish(AnswerEnd::stop);
   if (sampled_ >= options_.max_new_tokens) return finish(AnswerEnd::length);
   if (room < 1) return finish(AnswerEnd::window);

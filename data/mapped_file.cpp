@@ -42,6 +42,7 @@ void cut_short(int, siginfo_t* info, void*) {
     ::_exit(1);
   }
   ::signal(SIGBUS, SIG_DFL);  // not a file of ours: the faulty access runs again, and ends the program
+  if (info->si_code <= 0) ::raise(SIGBUS);  // or nothing runs again: somebody sent it
 }
 
 void watch() {

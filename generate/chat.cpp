@@ -18,6 +18,13 @@
 namespace trm {
 namespace {
 
+/// Whether a vocabulary of `tokens` padded to a multiple of a power of two, as is common, has `padded` of them.
+bool padded(int tokens, int padded) {
+  for (int multiple = 8; multiple <= 1024; multiple *= 2)
+    if (padded == (tokens + multiple - 1) / multiple * multiple) return true;
+  return false;
+}
+
 Tokenizer open_tokenizer(const LoadedModel& loaded, const Options& options) {
   const std::string file = loaded.file.string();
   if (!options.tokenizer && loaded.tokenizer_json.empty())
@@ -27,13 +34,27 @@ Tokenizer open_tokenizer(const LoadedModel& loaded, const Options& options) {
                             ? Tokenizer::load(*options.tokenizer)
                             : Tokenizer::from_json(loaded.tokenizer_json, "the tokenizer in '" + file + "'");
   const int size = tokenizer.vocab_size(), expected = loaded.model->config().vocab_size;
-  if (size != expected)
-    throw TokenizerError(
-        (options.tokenizer ? "the tokenizer '" + *options.tokenizer + "'" : "the tokenizer in '" + file + "'") +
-        " has " + std::to_string(size) + " tokens, the model of '" + file + "' was trained with " +
-        std::to_string(expected) + ": give the tokenizer that it was trained with" +
-        (options.tokenizer && !loaded.tokenizer_json.empty() ? ", or leave --tokenizer out to use the checkpoint's own"
-                                                             : ""));
+  const std::string name =
+      options.tokenizer ? "the tokenizer '" + *options.tokenizer + "'" : "the tokenizer in '" + file + "'";
+  const std::string use_own = options.tokenizer && !loaded.tokenizer_json.empty()
+                                  ? ", or leave --tokenizer out to use the checkpoint's own"
+                                  : "";
+  // The checkpoint's own may have fewer: the data's vocabulary was padded.
+  const bool own = loaded.tokenizer_json.empty() ? padded(size, expected) : !options.tokenizer && size <= expected;
+  const bool same =
+      options.tokenizer && !loaded.tokenizer_json.empty() &&
+      tokenizer.same_tokens(Tokenizer::from_json(loaded.tokenizer_json, "the tokenizer in '" + file + "'"));
+  if (size != expected && !own && !same)
+    throw TokenizerError(name + " has " + std::to_string(size) + " tokens, the model of '" + file +
+                         "' was trained with " + std::to_string(expected) +
+                         ": give the tokenizer that it was trained with" + use_own);
+  if (options.tokenizer && !loaded.tokenizer_json.empty() && !same)
+    throw TokenizerError(name + " is not that of '" + file +
+                         "': the same ids mean different texts. Give the tokenizer that the model was trained with" +
+                         use_own);
+  if (size < expected)
+    note("Note: the model has " + std::to_string(expected) + " tokens and the tokenizer " + std::to_string(size) +
+         ": ids from " + std::to_string(size) + " on are padding and never drawn");
   return tokenizer;
 }
 

@@ -11,6 +11,7 @@
 #include <limits>
 
 #include "settings/nearest.h"
+#include "text/printable.h"
 
 namespace trm {
 namespace {
@@ -116,16 +117,17 @@ std::vector<std::string> spelled_alike(int argc, const char* const* argv) {
       continue;
     }
     if (!argument.starts_with("-"))
-      throw UsageError("unexpected argument '" + argument +
+      throw UsageError("unexpected argument '" + printable(argument) +
                        "'; a prompt of several words is given in quotes: --prompt \"…\"");
     const std::string name = option_name(argument);
     if (!contains(all, name))
-      throw UsageError("unknown option " + argument + did_you_mean("--" + name, all) + "; see generate --help");
+      throw UsageError("unknown option " + printable(argument) + did_you_mean("--" + name.substr(0, 60), all) +
+                       "; see generate --help");
     const size_t equals = argument.find('=');
     const bool has_value = equals != std::string::npos;
     const std::string value = has_value ? argument.substr(equals + 1) : "";
     if (contains(flags, name)) {
-      if (has_value) throw UsageError("--" + name + " takes no value, got '" + value + "'");
+      if (has_value) throw UsageError("--" + name + " takes no value, got '" + printable(value) + "'");
       arguments.push_back("--" + name);
     } else if (name == "op-report") {
       arguments.push_back("--" + name + "=" + value);
@@ -141,7 +143,7 @@ std::vector<std::string> spelled_alike(int argc, const char* const* argv) {
 }
 
 [[noreturn]] void refuse(const std::string& name, const std::string& value, const std::string& takes) {
-  throw UsageError("--" + name + " takes " + takes + ", got '" + value + "'");
+  throw UsageError("--" + name + " takes " + takes + ", got '" + printable(value) + "'");
 }
 
 int64_t integer(const cxxopts::ParseResult& result, const std::string& name, int64_t least, int64_t most,
@@ -230,7 +232,7 @@ Options parse_options(int argc, const char* const* argv) {
   try {
     result = described.parse(static_cast<int>(pointers.size()), pointers.data());
   } catch (const cxxopts::exceptions::exception& error) {
-    throw UsageError(std::string(error.what()) + "; see generate --help");
+    throw UsageError(printable(error.what(), 300) + "; see generate --help");
   }
 
   Options options;

@@ -2,10 +2,14 @@
 
 // Overrides have commas in them.
 #define CXXOPTS_VECTOR_DELIMITER '\0'
+#include <algorithm>
 #include <cxxopts.hpp>
+#include <utility>
 
 #include "settings/keys.h"
 #include "settings/nearest.h"
+#include "settings/option_arguments.h"
+#include "text/printable.h"
 
 namespace trm {
 namespace {
@@ -89,37 +93,55 @@ std::string key_of(const std::string& argument) {
   return argument.substr(start, equals == std::string::npos ? std::string::npos : equals - start);
 }
 
+const std::vector<std::string> with_value = {"config-name", "config-path",   "device",         "fallback",
+                                             "log-level",   "deterministic", "nproc-per-node", "rank",
+                                             "world-size",  "local-rank",    "master"};
+
+/// Before the option library sees them, which a very long one would be too much for.
+void refuse_unknown(const std::vector<std::string>& arguments) {
+  static const std::vector<std::string> flags = {"print-config", "check-setup", "list-devices", "help-config", "help"};
+  std::vector<std::string> known = with_value;
+  known.insert(known.end(), flags.begin(), flags.end());
+  known.insert(known.end(), {"op-report", "h"});
+  const auto contains = [](const std::vector<std::string>& names, const std::string& name) {
+    return std::find(names.begin(), names.end(), name) != names.end();
+  };
+  bool value = false;  // of the option before
+  for (const std::string& argument : arguments) {
+    if (std::exchange(value, false) || !argument.starts_with("-") || argument == "-" || argument == "--") continue;
+    const std::string name =
+        argument.starts_with("--") ? option_name(argument) : argument.substr(1, argument.find('=') - 1);
+    value = contains(with_value, name);
+    if (!contains(known, name))
+      throw UsageError("unknown option " + printable(argument) + hint(argument.substr(0, 80), known));
+    const size_t equals = argument.find('=');
+    if (contains(flags, name) && equals != std::string::npos)
+      throw UsageError("--" + name + " takes no value, got '" + printable(argument.substr(equals + 1)) +
+                       "'; see pretrain --help");
+    if (argument.size() > 5000) throw UsageError("--" + name + ": the name of its file is too long");
+  }
+}
+
 }  // namespace
 
 CommandLine parse_command_line(int argc, const char* const* argv) {
   CommandLine line;
-  std::vector<std::string> changed{argv[0]};
+  std::vector<std::string> changed;
   for (int i = 1; i < argc; ++i) {
     line.arguments.push_back(argv[i]);
     changed.push_back(long_form(argv[i]));
   }
-  std::vector<const char*> pointers;
+  changed = separate_values(changed, with_value);
+  refuse_unknown(changed);
+  std::vector<const char*> pointers{argv[0]};
   for (const std::string& argument : changed) pointers.push_back(argument.c_str());
 
   cxxopts::Options options = make_options();
   cxxopts::ParseResult result;
   try {
     result = options.parse(static_cast<int>(pointers.size()), pointers.data());
-  } catch (const cxxopts::exceptions::no_such_option&) {
-    for (const std::string& argument : changed) {
-      if (!argument.starts_with("-") || argument == "-" || argument == "--") continue;
-      const std::string name = argument.substr(argument.starts_with("--") ? 2 : 1);
-      const std::string bare = name.substr(0, name.find('='));
-      static const std::vector<std::string> known = {
-          "config-name",    "config-path", "device",     "print-config", "check-setup", "list-devices",
-          "op-report",      "fallback",    "log-level",  "help-config",  "h",           "help",
-          "nproc-per-node", "rank",        "world-size", "local-rank",   "master",      "deterministic"};
-      if (std::find(known.begin(), known.end(), bare) == known.end())
-        throw UsageError("unknown option " + argument + hint(argument, known));
-    }
-    throw;
   } catch (const cxxopts::exceptions::exception& error) {
-    throw UsageError(std::string(error.what()) + "; see pretrain --help");
+    throw UsageError(printable(error.what(), 300) + "; see pretrain --help");
   }
   line.config_name = text(result, "config-name").value_or(line.config_name);
   line.config_path = text(result, "config-path");

@@ -75,11 +75,10 @@ int train(const CommandLine& line, const Settings& settings, const std::string& 
   const std::unique_ptr<Communicator> communicator = join_others(line, launch, device, settings, data);
   try {
     RunPlan plan = plan_together(*communicator, settings, data.metadata);
-    const std::string command = resume_command(program, line, plan.folder.string());
     if (line.op_report) dispatch_settings().timing = true;
     catch_stop_signals();
     Trainer trainer(settings, std::move(data), std::move(plan), device, *communicator);
-    const int status = trainer.run(command);
+    const int status = trainer.run(resume_command(program, line, trainer.folder().string()));
     if (line.op_report && communicator->first()) report_ops(*line.op_report);
     communicator->finish();
     return status;

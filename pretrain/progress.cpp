@@ -64,10 +64,19 @@ std::string duration_text(double seconds) {
 
 Progress::Progress() : terminal_(draws_bar()) {
   start(0, 0);
-  logging::before_lines([this] { clear(); });
+  logging::before_lines([this] {
+    const std::lock_guard lock(mutex_);
+    clear();
+  });
+}
+
+Progress::Reading Progress::last() const {
+  const std::lock_guard lock(mutex_);
+  return last_;
 }
 
 void Progress::start(int64_t total, int64_t done) {
+  const std::lock_guard lock(mutex_);
   total_ = total;
   first_ = done;
   start_ = Clock::now();
@@ -76,6 +85,7 @@ void Progress::start(int64_t total, int64_t done) {
 
 Progress::~Progress() {
   logging::before_lines(nullptr);
+  const std::lock_guard lock(mutex_);
   clear();
 }
 
@@ -113,27 +123,38 @@ void Progress::clear() {
 }
 
 void Progress::show(const Reading& reading) {
-  last_ = reading;
-  shown_ = true;
-  const auto now = Clock::now();
-  if (terminal_) {
-    if (now - last_drawn_ >= redraw_interval) draw();
-  } else if (now - last_line_ >= line_interval) {
-    last_line_ = now;
-    line_step_ = last_.step;
-    logging::note(text(false));
+  std::string line;
+  {
+    const std::lock_guard lock(mutex_);
+    last_ = reading;
+    shown_ = true;
+    const auto now = Clock::now();
+    if (terminal_) {
+      if (now - last_drawn_ >= redraw_interval) draw();
+    } else if (now - last_line_ >= line_interval) {
+      last_line_ = now;
+      line_step_ = last_.step;
+      line = text(false);
+    }
   }
+  if (!line.empty()) logging::note(line);
 }
 
 void Progress::activity(const std::string& text) {
+  const std::lock_guard lock(mutex_);
   activity_ = text;
   if (terminal_ && (text.empty() || Clock::now() - last_drawn_ >= redraw_interval)) draw();
 }
 
 void Progress::finish() {
-  clear();
-  if (shown_ && !finished_ && (terminal_ || line_step_ != last_.step)) logging::note(text(false));
-  finished_ = true;
+  std::string line;
+  {
+    const std::lock_guard lock(mutex_);
+    clear();
+    if (shown_ && !finished_ && (terminal_ || line_step_ != last_.step)) line = text(false);
+    finished_ = true;
+  }
+  if (!line.empty()) logging::note(line);
 }
 
 }  // namespace trm

@@ -2,12 +2,13 @@
 #include <chrono>
 #include <cstdint>
 #include <limits>
+#include <mutex>
 #include <string>
 
 namespace trm {
 
 /// How far a run is: a bar that is redrawn on a terminal (standard error), else a note every ten seconds. Messages wipe
-/// the bar away; where notes are not shown, there is none.
+/// the bar away, from whatever thread they come; where notes are not shown, there is none.
 class Progress {
  public:
   Progress();
@@ -23,7 +24,7 @@ class Progress {
     double tokens_per_second = 0;                                             // 0: not known
   };
   void show(const Reading& reading);
-  const Reading& last() const { return last_; }
+  Reading last() const;
   /// An evaluation or another stretch without steps: "evaluating 12/40"; "" ends it.
   void activity(const std::string& text);
 
@@ -32,10 +33,12 @@ class Progress {
 
  private:
   using Clock = std::chrono::steady_clock;
+  // All with the mutex held; it is never held while a message is logged, which takes the log's own first.
   std::string text(bool bar) const;
   void draw();
   void clear();
 
+  mutable std::mutex mutex_;
   bool terminal_, drawn_ = false, finished_ = false;
   int64_t total_ = 0, first_ = 0, line_step_ = -1;
   Reading last_;

@@ -10,6 +10,7 @@
 #include "data/files.h"
 #include "settings/error.h"
 #include "settings/keys.h"
+#include "text/printable.h"
 
 namespace trm {
 namespace {
@@ -67,8 +68,17 @@ std::string time_text() {
   return text.data();
 }
 
+/// A name that stays below the folder that it is put in.
+fs::path below(const char* key, const std::string& name) {
+  const fs::path path(name);
+  if (path.is_absolute() || std::find(path.begin(), path.end(), fs::path("..")) != path.end())
+    throw SettingsError(std::string(key) + ": got '" + printable(name) +
+                        "', takes a name below checkpoints; checkpoint_path=FOLDER puts a run anywhere else");
+  return path;
+}
+
 fs::path project_folder(const Settings& settings) {
-  if (settings.project_name) return fs::path("checkpoints") / *settings.project_name;
+  if (settings.project_name) return fs::path("checkpoints") / below("project_name", *settings.project_name);
   fs::path data = fs::path(settings.data_paths.at(0)).lexically_normal();
   if (!data.has_filename()) data = data.parent_path();
   const std::string name = data.filename().string();
@@ -77,11 +87,8 @@ fs::path project_folder(const Settings& settings) {
 
 fs::path fresh_folder(const Settings& settings) {
   const fs::path folder = project_folder(settings);
-  if (settings.run_name) return folder / *settings.run_name;
-  const std::string name = settings.arch.name + "-" + time_text();
-  fs::path candidate = folder / name;
-  for (int i = 2; fs::exists(candidate); ++i) candidate = folder / (name + "-" + std::to_string(i));
-  return candidate;
+  if (settings.run_name) return folder / below("run_name", *settings.run_name);
+  return folder / (settings.arch.name + "-" + time_text());
 }
 
 bool could_go_on(const fs::path& file, const Settings& settings, const DataMetadata& data) {
@@ -113,6 +120,7 @@ void resume_automatically(const Settings& settings, const DataMetadata& data, Ru
   if (!settings.checkpoint_path && !settings.run_name) {
     if (const auto run = latest_run(settings, data)) {
       plan.folder = *run;
+      plan.name_is_ours = false;
       plan.present = checkpoint::checkpoints_in(*run);
       plan.notes.push_back(
           "resume=auto without run_name or checkpoint_path: the latest run of this project with this configuration");
@@ -152,8 +160,9 @@ RunPlan plan_run(const Settings& settings, const DataMetadata& data) {
         fs::path(settings.resume).parent_path().empty() ? fs::path(".") : fs::path(settings.resume).parent_path();
   else
     plan.folder = fresh_folder(settings);
+  plan.name_is_ours = !settings.checkpoint_path && !settings.run_name && !from_file;
 
-  plan.present = checkpoint::checkpoints_in(plan.folder);
+  if (!plan.name_is_ours) plan.present = checkpoint::checkpoints_in(plan.folder);
   if (settings.resume == "auto")
     resume_automatically(settings, data, plan);
   else if (from_file)

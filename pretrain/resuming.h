@@ -11,7 +11,8 @@ namespace trm {
 
 struct RunPlan {
   std::filesystem::path folder;
-  std::vector<std::filesystem::path> present;   // the checkpoints that the folder had
+  bool name_is_ours = false;                   // it has the time in it: where it is taken, another is free to be chosen
+  std::vector<std::filesystem::path> present;  // the checkpoints that the folder had
   std::optional<std::filesystem::path> resume;  // the checkpoint to go on from
   std::vector<std::filesystem::path>
       broken;  // newer ones that are not whole: to be set aside, so that they are not taken for the latest

@@ -7,6 +7,7 @@
 #include "device/backend.h"
 #include "evaluation/saved_outputs.h"
 #include "logging/logging.h"
+#include "pretrain/data_digest.h"
 #include "pretrain/trainer.h"
 #include "puzzles/augmentation.h"
 #include "puzzles/kinds.h"
@@ -16,6 +17,7 @@
 #include "runtime/shared_weights.h"
 #include "settings/error.h"
 #include "settings/validate.h"
+#include "tokenizer/tokenizer.h"
 
 namespace trm {
 namespace {
@@ -44,6 +46,17 @@ Augment augment_of(const Settings& settings, const Metadata& metadata) {
   if (settings.augment == "none") return {};
   return augmentation(settings.augment, puzzle_kind(metadata.puzzle_kind, metadata.vocab_size, metadata.seq_len),
                       static_cast<uint64_t>(settings.seed));
+}
+
+/// Of equal size but of other tokens, nearly every id would mean another text.
+void require_same_tokenizer(const std::string& there, const std::string& checkpoint, const TrainingData& data) {
+  const auto& folder = data.train->tokenizer_folder();
+  if (there.empty() || !folder || there == data.tokenizer_json) return;
+  if (Tokenizer::from_json(there, "the tokenizer in " + checkpoint).same_tokens(Tokenizer::load(*folder))) return;
+  throw checkpoint::Error(
+      "the tokenizer in " + checkpoint + " and that of the data, " + quoted(*folder) +
+      ", differ, so the same ids mean different texts: build the dataset with --tokenizer and that of "
+      "the checkpoint (the tokenizer folder of the dataset that it was trained on)");
 }
 
 bool is_arc(const Settings& settings) {
@@ -101,7 +114,13 @@ void Trainer::check_resumable(const checkpoint::Checkpoint& resumed) {
         text + "\nresume with these as they were, or start a new run from its weights with load_checkpoint=" +
         plan_.resume->string());
   }
+  require_same_tokenizer(resumed.tokenizer_json, quoted(*plan_.resume), data_);
   for (const std::string& note : differences.notes) logging::note("Note: changed since the checkpoint: " + note);
+  const std::string data = note_of(resumed, "data");
+  if (!data.empty() && data != data_digest(*data_.train))
+    logging::warn(
+        "the training data is not what the checkpoint was made with, though its sizes are the same: what follows "
+        "is not what the run would have become");
   const std::string device = note_of(resumed, "device"), threads = note_of(resumed, "threads");
   if (!device.empty() && device != name_of(device_.kind))
     logging::note("Note: the checkpoint was made on " + device + "; on " + name_of(device_.kind) +
@@ -135,6 +154,7 @@ void Trainer::make_model(const std::optional<checkpoint::Checkpoint>& resumed) {
     throw checkpoint::Error("'" + file + "' has a vocabulary of " + std::to_string(embedding->second.shape[0]) +
                             ", the data one of " + std::to_string(config.vocab_size) +
                             ": build the dataset with the tokenizer of that run");
+  require_same_tokenizer(stored.tokenizer_json, quoted(stored.file), data_);
   std::string note;
   try {
     note = load_weights(stored.arrays, file, *model_);
@@ -183,7 +203,7 @@ void Trainer::make_step(const std::optional<checkpoint::Checkpoint>& resumed) {
   }
   share_weights(*model_, communicator_);
   require_equal_weights(*model_, communicator_);
-  const int rows = settings_.global_batch_size * settings_.gradient_accumulation_steps;
+  const int64_t rows = int64_t{settings_.global_batch_size} * settings_.gradient_accumulation_steps;
   std::string text = "Batch: " + std::to_string(settings_.global_batch_size);
   if (!communicator_.alone())
     text += " (" + std::to_string(rows_.count) + " in each of " + std::to_string(communicator_.size()) + " processes)";
@@ -198,11 +218,20 @@ void Trainer::make_step(const std::optional<checkpoint::Checkpoint>& resumed) {
   if (resumed) logging::note("Resuming from " + plan_.resume->string() + " at step " + with_commas(steps_));
 }
 
+/// A name that this program chose is taken by making the folder: another run may be starting in the same second.
+void Trainer::make_folder() {
+  std::error_code error;
+  const fs::path wanted = plan_.folder;
+  fs::create_directories(plan_.name_is_ours && wanted.has_parent_path() ? wanted.parent_path() : wanted, error);
+  for (int number = 2; plan_.name_is_ours && !error && !fs::create_directory(plan_.folder, error) && !error; ++number)
+    plan_.folder = wanted.string() + "-" + std::to_string(number);
+  if (error) throw checkpoint::Error("cannot make the run folder " + quoted(plan_.folder) + ": " + error.message());
+}
+
 void Trainer::open_folder(bool resumed) {
   if (!communicator_.first()) return;
   std::error_code error;
-  fs::create_directories(plan_.folder, error);
-  if (error) throw checkpoint::Error("cannot make the run folder " + quoted(plan_.folder) + ": " + error.message());
+  make_folder();
   lock_.emplace(plan_.folder);
   if (lock_->problem()) logging::warn(*lock_->problem());
   if (checkpoint::checkpoints_in(plan_.folder) != plan_.present)
@@ -221,7 +250,8 @@ void Trainer::open_folder(bool resumed) {
   const std::optional<int64_t> resumed_step = resumed ? std::optional(steps_) : std::nullopt;
   log_.emplace(plan_.folder, resumed_step);
   if (settings_.tensorboard) events_.emplace(plan_.folder, resumed_step);
-  const std::map<std::string, std::string> notes = {{"device", name_of(device_.kind)},
+  const std::map<std::string, std::string> notes = {{"data", data_digest(*data_.train)},
+                                                    {"device", name_of(device_.kind)},
                                                     {"device_name", Backend::of(device_).info().name},
                                                     {"threads", std::to_string(thread_count())},
                                                     {"version", program_version()},

@@ -26,12 +26,6 @@ void note(int signal) {
   errno = error;
 }
 
-void data_gone(int) {
-  say("\nerror: a memory-mapped file of the dataset can no longer be read: it was made shorter, or its disk failed; "
-      "checkpoints are as they were\n");
-  ::_exit(1);
-}
-
 }  // namespace
 
 void catch_stop_signals() {
@@ -44,7 +38,6 @@ void catch_stop_signals() {
     ::sigaction(SIGHUP, &action, nullptr);
   ::signal(SIGPIPE, SIG_IGN);
   ::signal(SIGXFSZ, SIG_IGN);
-  ::signal(SIGBUS, data_gone);
 }
 
 int stop_signal() { return received; }

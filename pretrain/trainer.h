@@ -30,12 +30,16 @@ class Trainer {
   /// 128 + the signal's number. Throws checkpoint::Error where the last state could not be saved.
   int run(const std::string& resume_command);
 
+  /// The run's folder: the plan's, or where that name was chosen by the program and is taken, the next free one.
+  const std::filesystem::path& folder() const { return plan_.folder; }
+
  private:
   using Clock = std::chrono::steady_clock;
 
   void make_model(const std::optional<checkpoint::Checkpoint>& resumed);
   void make_step(const std::optional<checkpoint::Checkpoint>& resumed);
   void check_resumable(const checkpoint::Checkpoint& resumed);
+  void make_folder();
   void open_folder(bool resumed);
   LoaderOptions loader_options() const;
   RunPosition position() const { return {loader_->cursor(), evaluations_}; }

@@ -77,6 +77,42 @@ TEST(Answerer, SpecialTokensAreNotWritten) {
   EXPECT_EQ(rig.answer("x").text, "ab");
 }
 
+TEST(Answerer, AStopTextMayBeOrHoldASpecialToken) {
+  for (const char* stop : {"<|sep|>", "a<|sep|>", "<|sep|>b", "<|s"}) {
+    Rig rig("ca<|sep|>bd<|endassistant|>", 100, 50, {stop});
+    const Answer answer = rig.answer("x");
+    EXPECT_EQ(answer.text, std::string(stop)[0] == 'a' ? "c" : "ca") << stop;
+    EXPECT_EQ(answer.end, AnswerEnd::stop) << stop;
+    EXPECT_EQ(answer.tokens, tokenizer().encode(answer.text)) << stop;
+  }
+  Rig other("a<|sep|>b<|endassistant|>", 100, 50, {"<|user|>"});
+  EXPECT_EQ(other.answer("x").text, "ab");
+}
+
+/// A model whose vocabulary was padded: its logits are highest where the tokenizer has no token.
+class Padded final : public Decoder {
+ public:
+  Padded() : Decoder(100) {}
+  std::span<const float> feed(std::span<const int32_t> tokens) override {
+    length_ += static_cast<int64_t>(tokens.size());
+    logits_.assign(static_cast<size_t>(tokenizer().vocab_size()) + 30, 0.0f);
+    logits_.back() = 9;
+    logits_[static_cast<size_t>(tokenizer().encode("a").front())] = 1;
+    return logits_;
+  }
+  void reset() override { length_ = 0; }
+  int64_t length() const override { return length_; }
+
+ private:
+  std::vector<float> logits_;
+  int64_t length_ = 0;
+};
+
+TEST(Answerer, IdsThatTheTokenizerLacksAreNeverDrawn) {
+  Answerer answerer(std::make_unique<Padded>(), tokenizer(), AnswerOptions{{.temperature = 0}, 1, 3, {}});
+  EXPECT_EQ(answerer.answer(tokenizer().encode("x"), [](std::string_view) {}).text, "aaa");
+}
+
 TEST(Answerer, WholeCharactersOnly) {
   Rig rig("\xe4\xbd\xa0\xf0\x9f\x98\x80\xe4<|endassistant|>");
   EXPECT_EQ(rig.answer("x").text, "\xe4\xbd\xa0\xf0\x9f\x98\x80\xef\xbf\xbd");

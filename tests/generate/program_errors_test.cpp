@@ -64,7 +64,16 @@ TEST_F(GenerateErrors, Tokenizers) {
   TinyModel tiny = TinyModel::chat();
   tiny.tokenizer_json = Tokenizer::characters({"abc"}).to_json();
   tiny.save(file_);
-  expect_error(with_checkpoint("--prompt hi"), {"step_7.h5", "256 tokens"});
+  const Outcome padded = testing::generate(folder_.path(), with_checkpoint("--prompt hi --max-new-tokens 2"));
+  EXPECT_EQ(padded.status, 0) << padded.err;
+  EXPECT_TRUE(padded.says("ids from 256 on are padding")) << padded.err;
+  tiny.tokenizer_json =
+      Tokenizer::train({"other words, other tokens, of the same number"}, tiny.data.vocab_size.value(), markers::all())
+          .to_json();
+  tiny.save(file_);
+  testing::chat_tokenizer().save(folder_ / "same-size");
+  expect_error(with_checkpoint("--prompt hi --tokenizer " + quoted((folder_ / "same-size").string())),
+               {"same-size' is not that of '", "step_7.h5", "leave --tokenizer out"});
   tiny.tokenizer_json.clear();
   tiny.save(file_);
   expect_error(with_checkpoint("--prompt hi"), {"holds no tokenizer", "--tokenizer"});

@@ -93,6 +93,82 @@ TEST_F(BadInput, WeightsThatDoNotFit) {
   EXPECT_FALSE(fs::exists(folder_ / "other"));
 }
 
+TEST_F(BadInput, ATokenizerOfEqualSizeIsAnother) {
+  make_chat();
+  fs::copy(folder_ / "chat", folder_ / "other", fs::copy_options::recursive);
+  const auto tokenizer = [&](const char* data, const char* left, const char* right) {
+    std::string vocabulary;
+    for (int i = 0; i < 15; ++i)
+      vocabulary += "\"" + std::string(1, static_cast<char>('a' + i)) + "\": " + std::to_string(i) + ", ";
+    write_file(folder_ / data / "tokenizer/tokenizer.json",
+               R"({"model": {"type": "BPE", "vocab": {)" + vocabulary + "\"" + left + right +
+                   R"(": 15}, "merges": [")" + left + " " + right + R"("]}, "pre_tokenizer": {"type": "ByteLevel"}})");
+  };
+  tokenizer("chat", "a", "b");
+  tokenizer("other", "c", "d");
+  const Arguments arguments = chat() + Arguments{"max_steps=1"};
+  ASSERT_EQ(run(arguments).status, 0);
+  const Arguments other = chat() + Arguments{"data_paths=[other]", "max_steps=2"};
+  expect_error(other + Arguments{"checkpoint_path=fine-tuned", "load_checkpoint=run"},
+               {"the tokenizer in 'run/step_1.h5'", "'other/tokenizer'", "differ", "--tokenizer"});
+  expect_error(other + Arguments{"resume=auto"}, {"the tokenizer in 'run/step_1.h5'", "'other/tokenizer'", "differ"});
+  EXPECT_FALSE(fs::exists(folder_ / "fine-tuned"));
+  EXPECT_EQ(run(chat() + Arguments{"max_steps=2", "resume=auto"}).status, 0);
+}
+
+TEST_F(BadInput, DataThatWasEditedIsNoticedOnResume) {
+  make_chat();
+  ASSERT_EQ(run(chat() + Arguments{"max_steps=1"}).status, 0);
+  fs::rename(folder_ / "chat", folder_ / "moved");
+  const Arguments moved = chat() + Arguments{"data_paths=[moved]", "resume=auto"};
+  EXPECT_FALSE(run(moved + Arguments{"max_steps=2"}).says("the training data is not what"));
+  std::string array = read_file(folder_ / "moved/train/all__labels.npy");
+  array[array.size() - 4] ^= 1;
+  write_file(folder_ / "moved/train/all__labels.npy", array);
+  const Result edited = run(moved + Arguments{"max_steps=3"});
+  EXPECT_EQ(edited.status, 0);
+  EXPECT_TRUE(edited.says("warning: the training data is not what the checkpoint was made with")) << edited.output;
+}
+
+TEST_F(BadInput, RunsThatStartAtOnceHaveAFolderEach) {
+  make_chat();
+  Arguments arguments = chat();
+  std::erase(arguments, "checkpoint_path=run");
+  arguments = arguments + Arguments{"max_steps=1", "project_name=p"};
+  std::vector<std::unique_ptr<Child>> children;
+  for (int i = 0; i < 4; ++i)
+    children.push_back(std::make_unique<Child>(bin_dir() / "pretrain", arguments, folder_.path()));
+  for (auto& child : children) {
+    const Result result = child->wait();
+    EXPECT_EQ(result.status, 0) << result.output;
+  }
+  int folders = 0;
+  for (const auto& run : fs::directory_iterator(folder_ / "checkpoints/p"))
+    folders += fs::exists(run.path() / "step_1.h5");
+  EXPECT_EQ(folders, 4);
+}
+
+TEST_F(BadInput, NamesThatLeaveTheirFolder) {
+  make_chat();
+  Arguments arguments = chat();
+  std::erase(arguments, "checkpoint_path=run");
+  for (const std::string& name : {"../x", "/tmp/x", "a/../../x"}) {
+    expect_error(arguments + Arguments{"run_name=" + name}, {"run_name: got '" + name + "'", "checkpoint_path=FOLDER"});
+    expect_error(arguments + Arguments{"project_name=" + name}, {"project_name: got '" + name + "'"});
+  }
+}
+
+TEST_F(BadInput, ArgumentsOfAnyLength) {
+  const std::string longest(60000, 'x');
+  for (const std::string& option : {"--config-name=", "--config-path=", "--device=", "--print-config=", "--nonsense=",
+                                    "--op-report=json:", "-x", "--fallback=", "run_name=", "nonsense="}) {
+    const Result result = run({option + longest});
+    EXPECT_EQ(result.status, 1) << option;
+    EXPECT_TRUE(result.says("error: ")) << option;
+    EXPECT_LT(result.output.size(), 6000u) << option;
+  }
+}
+
 TEST_F(BadInput, FoldersThatCannotBeWritten) {
   make_chat();
   expect_error(chat() + Arguments{"checkpoint_path=/proc/nothing/run"}, {"/proc/nothing/run"});
@@ -163,8 +239,19 @@ TEST_F(BadInput, DataThatGoesAwayWhileItIsRead) {
   fs::resize_file(folder_ / "chat/train/all__inputs.npy", 128);
   const Result result = child.wait();
   EXPECT_EQ(result.status, 1) << result.output;
-  EXPECT_TRUE(result.says("error: a memory-mapped file of the dataset")) << result.output;
+  EXPECT_TRUE(result.says("was cut short while it was read")) << result.output;
+  EXPECT_TRUE(result.says("chat/train/all__inputs.npy")) << result.output;
   EXPECT_EQ(load("run/step_5.h5").step, 5);
+}
+
+TEST_F(BadInput, ABusErrorOfSomethingElseIsNotTheDatasets) {
+  make_chat();
+  Child child = start(chat() + Arguments{"epochs=100000", "max_steps=1000000"});
+  ASSERT_TRUE(child.until([&] { return child.output().find("Run folder: run") != std::string::npos; }));
+  child.signal(SIGBUS);
+  const Result result = child.wait();
+  EXPECT_EQ(result.status, -1) << "ended by the signal";
+  EXPECT_FALSE(result.says("was cut short")) << result.output;
 }
 
 TEST_F(BadInput, ALimitOfFileSizes) {
