@@ -43,13 +43,19 @@ out=$(realpath -m "$out")
 cached() { sed -n "s/^$1:[A-Z]*=//p" "$build/CMakeCache.txt"; }
 version=$(cached CMAKE_PROJECT_VERSION)
 
-rm -rf "$out" "$out.tmp"
+# Whatever fails: the old folder stays as it is until the new one is whole.
+mkdir -p "$(dirname "$out")"
+final=$out work=$(mktemp -d "$(dirname "$out")/.trm-package-XXXXXX")
+trap 'rm -rf "$work"' EXIT
+out=$work/$(basename "$final")
 mkdir -p "$out/lib"
 touch "$out/.trm-package"
-trap 'rm -rf "$out.tmp"' EXIT
-cmake --install "$build" --prefix "$out.tmp" >/dev/null || die "the build in $build is not finished: cmake --build $build"
-mv "$out.tmp/bin" "$out/bin"
-find "$out.tmp" -name '*.so*' -exec mv {} "$out/lib/" \;
+if ! cmake --install "$build" --prefix "$work/install" >"$work/log" 2>&1; then
+  sed 's/^/  /' "$work/log" >&2
+  die "cmake --install $build failed, as said above; if files are missing, the build is not finished: cmake --build $build"
+fi
+mv "$work/install/bin" "$out/bin"
+find "$work/install" -name '*.so*' -exec mv {} "$out/lib/" \;
 if ((benchmarks)); then
   for program in "$build"/bin/bench_* "$build"/bin/cuda_ladder; do
     [[ -x $program ]] && cp "$program" "$out/bin/"
@@ -104,6 +110,9 @@ for file in "$out"/bin/* "$out"/lib/libtrm_*; do
 done
 
 glibc=$(for file in "$out"/bin/* "$out"/lib/*; do objdump -T "$file" 2>/dev/null; done | grep -o 'GLIBC_[0-9.]*' | sort -Vu | tail -1)
+rm -rf "$final"
+mv "$out" "$final"
+out=$final
 say "$out: $(find "$out/bin" -type f | wc -l) programs, $(find "$out/lib" -name '*.so*' | wc -l) libraries, $(du -sh "$out" | cut -f1); needs ${glibc/_/ } or later"
 if ((${#left_out[@]})); then
   say "left out, the CUDA toolkit of the other machine has them: $(printf '%s\n' "${left_out[@]}" | sort -u | tr '\n' ' ')(--with-cuda-libs packs them)"
