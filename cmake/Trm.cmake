@@ -24,6 +24,21 @@ if(TRM_ASAN)
   add_link_options(-fsanitize=address,undefined)
 endif()
 
+option(TRM_TSAN "Build with the thread sanitizer" OFF)
+if(TRM_TSAN)
+  add_compile_options(-fsanitize=thread -fno-omit-frame-pointer)
+  add_link_options(-fsanitize=thread)
+endif()
+
+option(TRM_FUZZ "Build the fuzzing targets with libFuzzer and sanitizers (Clang)" OFF)
+if(TRM_FUZZ)
+  if(NOT CMAKE_CXX_COMPILER_ID MATCHES "Clang")
+    message(FATAL_ERROR "TRM_FUZZ needs Clang, which has libFuzzer: CXX=clang++ CC=clang")
+  endif()
+  add_compile_options(-fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer)
+  add_link_options(-fsanitize=address,undefined)
+endif()
+
 # trm_library(<folder> SOURCES a.cpp ... [PUBLIC targets...] [PRIVATE targets...])
 # Defines target trm_<folder>. Headers are included from the repository root: #include "device/tensor.h".
 function(trm_library name)
