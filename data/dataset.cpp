@@ -5,7 +5,7 @@
 #include "data/error.h"
 #include "data/files.h"
 #include "data/how_to_build.h"
-#include "tokenizer/tokenizer.h"
+#include "tokenizer/same_tokens.h"
 
 namespace trm {
 namespace {
@@ -40,7 +40,7 @@ std::string text(const std::optional<int32_t>& value) { return value ? std::to_s
 bool same_tokenizer(const fs::path& a, const fs::path& b) {
   const std::string text_a = read_text_file(a / "tokenizer.json"), text_b = read_text_file(b / "tokenizer.json");
   if (text_a == text_b) return true;
-  return Tokenizer::load(a).same_tokens(Tokenizer::load(b));
+  return same_tokens(Tokenizer::load(a), Tokenizer::load(b));
 }
 
 }  // namespace

@@ -5,14 +5,14 @@
 
 namespace trm {
 
-/// A file's name as errors show it: 'name', printable.
+/// A file's name as errors show it: 'name'.
 std::string quoted(const std::filesystem::path& file);
 
-/// A file's text in UTF-8, without a byte order mark (text/encoding.h). Throws DataError naming the file and the
-/// system's reason, or what the file is instead of text.
+/// Throw DataError naming the file and the system's reason.
 std::string read_text_file(const std::filesystem::path& file);
-
-/// Throws DataError naming the file and the system's reason.
 void write_text_file(const std::filesystem::path& file, std::string_view text);
+
+/// "line 3, column 14" of a byte offset.
+std::string line_and_column(std::string_view text, size_t offset);
 
 }  // namespace trm

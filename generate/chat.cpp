@@ -14,6 +14,7 @@
 #include "logging/logging.h"
 #include "runtime/programs.h"
 #include "serve/server.h"
+#include "tokenizer/same_tokens.h"
 
 namespace trm {
 namespace {
@@ -43,7 +44,7 @@ Tokenizer open_tokenizer(const LoadedModel& loaded, const Options& options) {
   const bool own = loaded.tokenizer_json.empty() ? padded(size, expected) : !options.tokenizer && size <= expected;
   const bool same =
       options.tokenizer && !loaded.tokenizer_json.empty() &&
-      tokenizer.same_tokens(Tokenizer::from_json(loaded.tokenizer_json, "the tokenizer in '" + file + "'"));
+      same_tokens(tokenizer, Tokenizer::from_json(loaded.tokenizer_json, "the tokenizer in '" + file + "'"));
   if (size != expected && !own && !same)
     throw TokenizerError(name + " has " + std::to_string(size) + " tokens, the model of '" + file +
                          "' was trained with " + std::to_string(expected) +

@@ -17,7 +17,7 @@
 #include "runtime/shared_weights.h"
 #include "settings/error.h"
 #include "settings/validate.h"
-#include "tokenizer/tokenizer.h"
+#include "tokenizer/same_tokens.h"
 
 namespace trm {
 namespace {
@@ -52,7 +52,7 @@ Augment augment_of(const Settings& settings, const Metadata& metadata) {
 void require_same_tokenizer(const std::string& there, const std::string& checkpoint, const TrainingData& data) {
   const auto& folder = data.train->tokenizer_folder();
   if (there.empty() || !folder || there == data.tokenizer_json) return;
-  if (Tokenizer::from_json(there, "the tokenizer in " + checkpoint).same_tokens(Tokenizer::load(*folder))) return;
+  if (same_tokens(Tokenizer::from_json(there, "the tokenizer in " + checkpoint), Tokenizer::load(*folder))) return;
   throw checkpoint::Error(
       "the tokenizer in " + checkpoint + " and that of the data, " + quoted(*folder) +
       ", differ, so the same ids mean different texts: build the dataset with --tokenizer and that of "

@@ -95,17 +95,6 @@ bool Tokenizer::is_special(int32_t id) const {
   return added && added->special;
 }
 
-bool Tokenizer::same_tokens(const Tokenizer& other) const {
-  const State &a = *state_, &b = *other.state_;
-  if (&a == &b) return true;
-  const auto same = [](const auto& one, const auto& two) {
-    return one.first == two.first && one.second.content == two.second.content;
-  };
-  return a.tokens == b.tokens && a.model->merges() == b.model->merges() &&
-         std::equal(a.added.tokens().begin(), a.added.tokens().end(), b.added.tokens().begin(), b.added.tokens().end(),
-                    same);
-}
-
 std::vector<int32_t> Tokenizer::add_special_tokens(const std::vector<std::string>& names) {
   auto added = state_->added.tokens();
   int32_t next = vocab_size();

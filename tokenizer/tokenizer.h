@@ -68,9 +68,6 @@ class Tokenizer {
 
   bool is_special(int32_t id) const;
 
-  /// Whether the same ids mean the same texts and are made of texts alike: equal vocabulary, merges and added tokens.
-  bool same_tokens(const Tokenizer& other) const;
-
   /// The bytes that an id stands for: of a special token, its text. Throws TokenizerError for an id that is not there.
   std::string_view bytes(int32_t id) const;
 
