@@ -47,8 +47,8 @@ int arc_command(int argc, char** argv) {
   add_output_options(options);
   options.parse_positional({"subsets"});
   options.custom_help("--input-file-prefix P --output-dir D --subsets S… --test-set-name S [options]");
-  const cxxopts::ParseResult result = parse_options(
-      options, "arc", {"input-file-prefix", "output-dir", "subsets", "test-set-name"}, argc, argv);
+  const cxxopts::ParseResult result =
+      parse_options(options, "arc", {"input-file-prefix", "output-dir", "subsets", "test-set-name"}, argc, argv);
   if (result.count("help") > 0) {
     std::cout << options.help() << kExample;
     return 0;

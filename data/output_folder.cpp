@@ -196,7 +196,7 @@ void OutputFolder::discard() {
   temporary_.clear();
 }
 
-void OutputFolder::abandon_all() noexcept {
+void OutputFolder::abandon_all() {
   living_mutex().lock();  // for good
   for (OutputFolder* folder : living()) folder->discard();
 }

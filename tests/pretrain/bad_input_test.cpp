@@ -152,7 +152,7 @@ TEST_F(BadInput, NamesThatLeaveTheirFolder) {
   make_chat();
   Arguments arguments = chat();
   std::erase(arguments, "checkpoint_path=run");
-  for (const std::string& name : {"../x", "/tmp/x", "a/../../x"}) {
+  for (const std::string name : {"../x", "/tmp/x", "a/../../x"}) {
     expect_error(arguments + Arguments{"run_name=" + name}, {"run_name: got '" + name + "'", "checkpoint_path=FOLDER"});
     expect_error(arguments + Arguments{"project_name=" + name}, {"project_name: got '" + name + "'"});
   }
@@ -160,7 +160,7 @@ TEST_F(BadInput, NamesThatLeaveTheirFolder) {
 
 TEST_F(BadInput, ArgumentsOfAnyLength) {
   const std::string longest(60000, 'x');
-  for (const std::string& option : {"--config-name=", "--config-path=", "--device=", "--print-config=", "--nonsense=",
+  for (const std::string option : {"--config-name=", "--config-path=", "--device=", "--print-config=", "--nonsense=",
                                     "--op-report=json:", "-x", "--fallback=", "run_name=", "nonsense="}) {
     const Result result = run({option + longest});
     EXPECT_EQ(result.status, 1) << option;
