@@ -26,6 +26,9 @@ struct ExampleSet {
   static ExampleSet open(const std::filesystem::path& split_folder, const std::string& file_name,
                          const Metadata& metadata);
 
+  /// The dataset folder that it lies in.
+  std::filesystem::path folder() const { return inputs.path().parent_path().parent_path(); }
+
   uint64_t examples() const { return puzzle_indices.back(); }
   uint64_t puzzles() const { return puzzle_indices.size() - 1; }
   uint64_t groups() const { return group_indices.size() - 1; }

@@ -1,5 +1,6 @@
 #pragma once
 #include <array>
+#include <cmath>
 #include <cstdint>
 
 #if defined(__CUDACC__)
@@ -11,7 +12,7 @@
 namespace trm {
 
 /// What a stream of random numbers is drawn for; part of its key, so that streams never overlap.
-enum class RandomPurpose : uint32_t { weights = 1, halting = 2, sampling = 3, test = 5 };
+enum class RandomPurpose : uint32_t { weights = 1, halting = 2, sampling = 3, test = 5, noise = 6 };
 
 /// Philox4x32-10 (Salmon et al., "Parallel random numbers: as easy as 1, 2, 3", SC 2011): four 32-bit numbers that are a pure function of
 /// key and counter, the same on every device.
@@ -37,5 +38,21 @@ TRM_HOST_DEVICE inline std::array<uint32_t, 4> random_numbers(uint64_t seed, Ran
 
 /// Uniform in [0, 1) with 24 bits.
 TRM_HOST_DEVICE inline float uniform(uint32_t bits) { return static_cast<float>(bits >> 8) * 0x1p-24f; }
+
+/// Four numbers of a standard normal: Box and Muller's transform (1958) of two pairs.
+struct Normals {
+  float value[4];
+};
+TRM_HOST_DEVICE inline Normals normal_numbers(uint64_t seed, RandomPurpose purpose, uint64_t step, uint32_t index) {
+  const auto bits = random_numbers(seed, purpose, step, index);
+  Normals normals;
+  for (int pair = 0; pair < 4; pair += 2) {
+    const float radius = sqrtf(-2.0f * logf(static_cast<float>((bits[pair] >> 8) + 1) * 0x1p-24f));  // of (0, 1]
+    const float angle = 6.2831853f * uniform(bits[pair + 1]);
+    normals.value[pair] = radius * cosf(angle);
+    normals.value[pair + 1] = radius * sinf(angle);
+  }
+  return normals;
+}
 
 }  // namespace trm

@@ -48,20 +48,28 @@ WholeBatch whole(const Batch& mine, const std::vector<EvaluatedStep>& steps, Dev
 
 }  // namespace
 
-std::optional<Metrics> evaluate(const Model& model, const std::shared_ptr<const Dataset>& dataset,
+BatchRunner run_batches(const Model& model, int64_t rows) {
+  return [step = EvaluationStep(model, rows)](const Batch& batch, const Reads& reads) mutable {
+    return step.run(batch.inputs, batch.labels, batch.puzzle_identifiers, reads);
+  };
+}
+
+std::optional<Metrics> evaluate(const BatchRunner& run, const std::shared_ptr<const Dataset>& dataset,
                                 const LoaderOptions& options, const std::vector<Evaluator*>& evaluators,
-                                const EvaluationProgress& progress, Communicator* others) {
+                                const EvaluationPlace& place, const EvaluationProgress& progress,
+                                Communicator* others) {
   const bool several = others && !others->alone();
   Loader loader = Loader::evaluation(dataset, options);
-  EvaluationStep step(model, static_cast<int64_t>(options.rows_here()));
   Reads reads;
-  for (const Evaluator* evaluator : evaluators) reads = reads | evaluator->reads();
-
+  for (Evaluator* evaluator : evaluators) {
+    reads = reads | evaluator->reads();
+    evaluator->begin(place);
+  }
   const uint64_t examples = dataset->examples();
   uint64_t seen = 0;
   while (const auto batch = loader.next()) {
     if (progress && !progress(seen, examples)) return std::nullopt;
-    const auto steps = step.run(batch->inputs, batch->labels, batch->puzzle_identifiers, reads);
+    const auto steps = run(*batch, reads);
     const ExampleSet& set = dataset->sets()[batch->set];
     std::optional<WholeBatch> together;
     for (Evaluator* evaluator : evaluators) {
@@ -69,7 +77,7 @@ std::optional<Metrics> evaluate(const Model& model, const std::shared_ptr<const 
         evaluator->add(set, *batch, steps);
         continue;
       }
-      if (!together) together = whole(*batch, steps, model.device(), *others);
+      if (!together) together = whole(*batch, steps, steps.back().result.preds.device(), *others);
       evaluator->add(set, together->batch, together->steps);
     }
     seen += batch->real_rows;

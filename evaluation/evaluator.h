@@ -1,5 +1,7 @@
 #pragma once
 // What an evaluation makes of a model's predictions.
+#include <cstdint>
+#include <filesystem>
 #include <string>
 #include <vector>
 
@@ -23,6 +25,13 @@ struct Reads {
   Reads operator|(const Reads& other) const { return {logits || other.logits, every_step || other.every_step}; }
 };
 
+/// Where the files of an evaluation go, and the optimizer step that it is of.
+struct EvaluationPlace {
+  std::filesystem::path folder;
+  int64_t step = 0;
+  bool writes = true;  // of several processes, the first; the others take part without writing
+};
+
 /// Takes the batches of an evaluation one after the other and sums what it needs of them on the host. Sums of several
 /// processes, each with some of the batches, are brought together by state() and merge(), before metrics().
 class Evaluator {
@@ -34,6 +43,8 @@ class Evaluator {
   /// predictions, q and, if read, logits); else each process adds its own rows, and state() and merge() bring the sums
   /// together.
   virtual bool whole_batches() const { return false; }
+  /// An evaluation starts: earlier sums are forgotten.
+  virtual void begin(const EvaluationPlace& place) = 0;
   /// A batch of `set` (its real_rows; the rows behind are padding) and its supervision steps, the last one at the end.
   virtual void add(const ExampleSet& set, const Batch& batch, const std::vector<EvaluatedStep>& steps) = 0;
   /// After the last batch. Names are whole: "<set>/accuracy".

@@ -14,6 +14,10 @@ MeanMetrics::MeanMetrics(std::vector<std::string> sets, bool continue_loss) : co
   for (std::string& name : sets) sets_.push_back({std::move(name), {}, {}, 0});
 }
 
+void MeanMetrics::begin(const EvaluationPlace&) {
+  for (Set& set : sets_) set = {set.name, {}, {}, 0};
+}
+
 void MeanMetrics::add(const ExampleSet&, const Batch& batch, const std::vector<EvaluatedStep>& steps) {
   Set& set = sets_.at(batch.set);
   const auto sums = steps.back().metrics.to_vector<float>();

@@ -12,6 +12,7 @@ class MeanMetrics : public Evaluator {
   /// `sets`: the names that metrics are under, by the index that batches have.
   MeanMetrics(std::vector<std::string> sets, bool continue_loss);
 
+  void begin(const EvaluationPlace&) override;
   void add(const ExampleSet& set, const Batch& batch, const std::vector<EvaluatedStep>& steps) override;
   Metrics metrics() override;
   /// Over all sets.

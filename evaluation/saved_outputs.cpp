@@ -46,9 +46,15 @@ void SavedOutputs::require_known(const std::vector<std::string>& names) {
   }
 }
 
-SavedOutputs::SavedOutputs(fs::path folder, std::vector<std::string> names, bool writes)
-    : folder_(std::move(folder)), temporary_(folder_), names_(std::move(names)), writes_(writes) {
+SavedOutputs::SavedOutputs(std::vector<std::string> names) : names_(std::move(names)) { require_known(names_); }
+
+void SavedOutputs::begin(const EvaluationPlace& place) {
+  folder_ = place.folder / ("step_" + std::to_string(place.step) + "_outputs");
+  temporary_ = folder_;
   temporary_ += ".tmp";
+  writes_ = place.writes;
+  failed_ = false;
+  files_.clear();
   try_to([&] {
     fs::remove_all(temporary_);
     fs::create_directories(temporary_);
@@ -59,7 +65,7 @@ SavedOutputs::~SavedOutputs() {
   if (!writes_) return;
   files_.clear();
   std::error_code ignored;
-  fs::remove_all(temporary_, ignored);
+  if (!temporary_.empty()) fs::remove_all(temporary_, ignored);
 }
 
 void SavedOutputs::try_to(const std::function<void()>& act) {

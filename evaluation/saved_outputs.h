@@ -11,8 +11,8 @@
 
 namespace trm {
 
-/// What an evaluation predicted, as NumPy files <folder>/<set>__<name>.npy with a row an example, in the order of the
-/// dataset (eval_save_outputs). Names: inputs, labels, puzzle_identifiers, preds (int32), logits, q_halt_logits,
+/// What an evaluation predicted, as NumPy files step_<n>_outputs/<set>__<name>.npy with a row an example, in the order
+/// of the dataset (eval_save_outputs). Names: inputs, labels, puzzle_identifiers, preds (int32), logits, q_halt_logits,
 /// q_continue_logits (float32). The folder has its name once it is complete.
 /// Failing to write is a complaint, once: the outputs of this evaluation are then not saved.
 class SavedOutputs : public Evaluator {
@@ -20,11 +20,12 @@ class SavedOutputs : public Evaluator {
   /// Throws std::runtime_error naming one that there is not, and those that there are.
   static void require_known(const std::vector<std::string>& names);
 
-  /// `writes`: of several processes, the first; the others take part without writing.
-  SavedOutputs(std::filesystem::path folder, std::vector<std::string> names, bool writes = true);
+  /// Throws as above.
+  explicit SavedOutputs(std::vector<std::string> names);
   ~SavedOutputs() override;
 
   Reads reads() const override;
+  void begin(const EvaluationPlace& place) override;
   bool whole_batches() const override { return true; }
   void add(const ExampleSet& set, const Batch& batch, const std::vector<EvaluatedStep>& steps) override;
   /// Completes the folder; there are no metrics in it.
@@ -41,7 +42,7 @@ class SavedOutputs : public Evaluator {
   std::filesystem::path folder_, temporary_;
   std::vector<std::string> names_;
   std::map<std::string, std::ofstream> files_;
-  bool writes_, failed_ = false;
+  bool writes_ = true, failed_ = false;
 };
 
 }  // namespace trm

@@ -21,8 +21,11 @@ cxxopts::Options make_options() {
        cxxopts::value<std::string>(), "NAME")                                                                        //
       ("config-path", "folder to look for configurations in first, also -cp", cxxopts::value<std::string>(), "DIR")  //
       ("device", "cuda, cuda:N, accelerator (mps, opencl) or cpu; otherwise chosen in this order",
-       cxxopts::value<std::string>(), "X")                                                                       //
-      ("print-config", "print the composed configuration and stop")                                              //
+       cxxopts::value<std::string>(), "X")                           //
+      ("print-config", "print the composed configuration and stop")  //
+      ("evaluate",
+       "evaluate these checkpoints (files or run folders) on their test data, and stop; key=value changes their "
+       "configuration")                                                                                          //
       ("check-setup", "try device, forward, backward, optimizer, loader and a checkpoint round trip, and stop")  //
       ("list-devices", "list the devices and stop")                                                              //
       ("op-report",
@@ -99,7 +102,8 @@ const std::vector<std::string> with_value = {"config-name", "config-path",   "de
 
 /// Before the option library sees them, which a very long one would be too much for.
 void refuse_unknown(const std::vector<std::string>& arguments) {
-  static const std::vector<std::string> flags = {"print-config", "check-setup", "list-devices", "help-config", "help"};
+  static const std::vector<std::string> flags = {"print-config", "check-setup", "list-devices", "help-config", "help",
+                                                 "evaluate"};
   std::vector<std::string> known = with_value;
   known.insert(known.end(), flags.begin(), flags.end());
   known.insert(known.end(), {"op-report", "h"});
@@ -120,6 +124,21 @@ void refuse_unknown(const std::vector<std::string>& arguments) {
                        "'; see pretrain --help");
     if (argument.size() > 5000) throw UsageError("--" + name + ": the name of its file is too long");
   }
+}
+
+/// Of --evaluate: what is no key=value is a checkpoint.
+void take_checkpoints(CommandLine& line, bool config) {
+  if (config) throw UsageError("--evaluate takes the configuration in the checkpoint; key=value changes it");
+  std::vector<std::string> overrides;
+  for (std::string& argument : line.overrides) {
+    const bool override =
+        argument.find('=') != std::string::npos || argument.starts_with("~") || argument.starts_with("+");
+    (override ? overrides : line.checkpoints).push_back(std::move(argument));
+  }
+  line.overrides = std::move(overrides);
+  if (line.checkpoints.empty())
+    throw UsageError(
+        "--evaluate takes checkpoints: step_<n>.h5, or a run's folder; such as pretrain --evaluate checkpoints/p/run");
 }
 
 }  // namespace
@@ -174,7 +193,9 @@ CommandLine parse_command_line(int argc, const char* const* argv) {
   if (deterministic != "on" && deterministic != "off")
     throw UsageError("--deterministic takes on or off, got '" + deterministic + "'");
   line.deterministic = deterministic == "on";
+  line.evaluate = result.count("evaluate") > 0;
   if (result.count("overrides")) line.overrides = result["overrides"].as<std::vector<std::string>>();
+  if (line.evaluate) take_checkpoints(line, result.count("config-name") + result.count("config-path") > 0);
   return line;
 }
 
@@ -188,6 +209,7 @@ std::string usage() {
          "  pretrain --config-name cfg_chat data_paths=[data/my-chat] run_name=first resume=auto     continue it\n"
          "  pretrain arch=trm data_paths=\"[data/sudoku]\" arch.mlp_t=True arch.pos_encodings=none ema=True\n"
          "  pretrain --config-name cfg_chat_fast --print-config\n"
+         "  pretrain --evaluate checkpoints/sudoku/run data_paths_test=[data/other] eval_depths=True\n"
          "  pretrain --check-setup --device cuda\n"
          "  pretrain --nproc-per-node 2 --config-name cfg_chat data_paths=[data/my-chat]     on two GPUs\n"
          "\nA run's folder is checkpoints/<project_name>/<run_name>, or checkpoint_path: all_config.yaml, "

@@ -19,9 +19,11 @@ struct CommandLine {
   std::optional<std::string> config_path, device, fallback;
   std::optional<std::string> op_report;  // "": on the terminal; else the file of --op-report=json:FILE
   logging::Level log_level = logging::Level::note;
-  bool print_config = false, check_setup = false, list_devices = false, help = false, help_config = false;
+  bool print_config = false, check_setup = false, list_devices = false, help = false, help_config = false,
+       evaluate = false;
   LaunchFlags launch;
   bool deterministic = true;
+  std::vector<std::string> checkpoints;  // of --evaluate
   std::vector<std::string> overrides;  // key=value, +key=value, ++key=value, ~key
   std::vector<std::string> arguments;  // as they were typed, without the program's name
 };

@@ -7,6 +7,7 @@
 #include "device/op.h"
 #include "device/selection.h"
 #include "pretrain/command_line.h"
+#include "pretrain/evaluate_checkpoints.h"
 #include "pretrain/processes.h"
 #include "pretrain/signals.h"
 #include "pretrain/trainer.h"
@@ -101,7 +102,11 @@ int run(int argc, char** argv) {
     std::cout << describe_devices();
   else if (line.print_config)
     std::cout << to_yaml(settings_of(line).settings);
-  else if (line.check_setup) {
+  else if (line.evaluate) {
+    const Device device = single_device(line);
+    catch_stop_signals();
+    return evaluate_checkpoints(line.checkpoints, line.overrides, device);
+  } else if (line.check_setup) {
     if (!line.overrides.empty()) settings_of(line);
     return check_setup(single_device(line), std::cout) ? 0 : 1;
   } else {

@@ -59,12 +59,6 @@ void require_same_tokenizer(const std::string& there, const std::string& checkpo
       "the checkpoint (the tokenizer folder of the dataset that it was trained on)");
 }
 
-bool is_arc(const Settings& settings) {
-  for (const std::string& path : settings.data_paths)
-    if (fs::exists(fs::path(path) / "test_puzzles.json")) return true;
-  return false;
-}
-
 }  // namespace
 
 Trainer::Trainer(const Settings& settings, TrainingData data, RunPlan plan, Device device, Communicator& communicator)
@@ -94,12 +88,10 @@ Trainer::Trainer(const Settings& settings, TrainingData data, RunPlan plan, Devi
       (data_.test ? ", " + with_commas(static_cast<int64_t>(data_.test->examples())) + " to evaluate on" : "") +
       "; sequence length " + std::to_string(metadata.seq_len) + ", vocabulary " + with_commas(metadata.vocab_size));
   for (const std::string& note : data_.notes) logging::note("Note: " + note);
-  if (!settings_.evaluators.empty() && is_arc(settings_))
-    logging::warn("evaluator " + settings_.evaluators.front().name +
-                  " is not in this version: accuracy and exact accuracy are evaluated, pass@K is not");
   for (const std::string& doubt : doubts(settings_)) logging::warn(doubt);
 
   make_model(resumed);
+  if (data_.test) evaluators_.emplace(settings_, *data_.test, model_->config());
   make_step(resumed);
   open_folder(resumed.has_value());
 }
@@ -170,13 +162,9 @@ void Trainer::make_model(const std::optional<checkpoint::Checkpoint>& resumed) {
 }
 
 LoaderOptions Trainer::loader_options() const {
-  LoaderOptions options;
-  options.batch_size = static_cast<uint64_t>(settings_.global_batch_size);
+  LoaderOptions options = trm::loader_options(settings_, device_, loading_);
   options.first_row = static_cast<uint64_t>(rows_.first);
   options.rows = static_cast<uint64_t>(rows_.count);
-  options.num_workers = loading_.workers;
-  if (loading_.pinned)
-    options.allocator = [device = device_](size_t bytes) { return Backend::of(device).allocate_host(bytes); };
   return options;
 }
 

@@ -6,8 +6,6 @@
 
 #include "data/error.h"
 #include "evaluation/evaluate.h"
-#include "evaluation/mean_metrics.h"
-#include "evaluation/saved_outputs.h"
 #include "logging/logging.h"
 #include "pretrain/signals.h"
 #include "runtime/op_report.h"
@@ -154,19 +152,16 @@ bool Trainer::evaluate_now(bool at_interval) {
     return true;
   }
   optimizer_->exchange_with_ema(model_->parameters());
-  MeanMetrics means(data_.test->metadata().sets, model_->config().continue_loss());
-  std::vector<Evaluator*> evaluators{&means};
-  std::optional<SavedOutputs> outputs;
-  if (!settings_.eval_save_outputs.empty())
-    evaluators.push_back(&outputs.emplace(plan_.folder / ("step_" + std::to_string(steps_) + "_outputs"),
-                                          settings_.eval_save_outputs, communicator_.first()));
   std::optional<Metrics> result;
   try {
     const auto progress = [&](uint64_t seen, uint64_t examples) {
       progress_.activity("evaluating " + std::to_string(seen) + "/" + std::to_string(examples));
       return !stop_asked();
     };
-    result = evaluate(*model_, data_.test, loader_options(), evaluators, progress, &communicator_);
+    const LoaderOptions loader = loader_options();
+    const BatchRunner runner = evaluators_->runner(*model_, static_cast<int64_t>(loader.rows_here()));
+    result = evaluate(runner, data_.test, loader, evaluators_->all(), {plan_.folder, steps_, communicator_.first()},
+                      progress, &communicator_);
     progress_.activity("");
   } catch (...) {
     optimizer_->exchange_with_ema(model_->parameters());
@@ -177,7 +172,7 @@ bool Trainer::evaluate_now(bool at_interval) {
   evaluations_ = passed;
   evaluated_ = {steps_, step_->pending()};
   write_metrics(*result);
-  const MetricsReading total = means.total();
+  const MetricsReading total = evaluators_->total();
   char text[160];
   std::snprintf(text, sizeof text, ": lm_loss %.4f, accuracy %.4f, exact_accuracy %.4f (%.0f examples%s)",
                 std::isnan(total.lm_loss) ? std::fabs(total.lm_loss) : total.lm_loss, total.accuracy,

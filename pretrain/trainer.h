@@ -6,6 +6,7 @@
 
 #include "data/loader.h"
 #include "device/rules.h"
+#include "evaluation/evaluators.h"
 #include "pretrain/checkpoint_writer.h"
 #include "pretrain/event_file.h"
 #include "pretrain/metrics_log.h"
@@ -75,6 +76,7 @@ class Trainer {
   std::optional<MetricsLog> log_;       // this and the next two: of the first process
   std::optional<EventFile> events_;
   std::optional<CheckpointWriter> writer_;
+  std::optional<Evaluators> evaluators_;
 
   int log_interval_ = 1, timed_steps_ = 0;
   int64_t skipped_ = 0, skipped_said_ = 0;

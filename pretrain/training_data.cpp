@@ -2,6 +2,7 @@
 
 #include "data/error.h"
 #include "data/files.h"
+#include "device/backend.h"
 #include "settings/validate.h"
 #include "tokenizer/tokenizer.h"
 
@@ -72,6 +73,14 @@ TrainingData TrainingData::open(const Settings& settings) {
     data.notes.push_back(
         "the dataset has no tokenizer folder: to generate from these checkpoints, give generate --tokenizer");
   return data;
+}
+
+LoaderOptions loader_options(const Settings& settings, Device device, const LoaderRule& rule) {
+  LoaderOptions options;
+  options.batch_size = static_cast<uint64_t>(settings.global_batch_size);
+  options.num_workers = rule.workers;
+  if (rule.pinned) options.allocator = [device](size_t bytes) { return Backend::of(device).allocate_host(bytes); };
+  return options;
 }
 
 }  // namespace trm

@@ -3,7 +3,8 @@
 #include <string>
 #include <vector>
 
-#include "data/dataset.h"
+#include "data/loader.h"
+#include "device/rules.h"
 #include "settings/settings.h"
 
 namespace trm {
@@ -19,5 +20,8 @@ struct TrainingData {
   /// SettingsError where none is named, TokenizerError.
   static TrainingData open(const Settings& settings);
 };
+
+/// Batches as settings and device have them.
+LoaderOptions loader_options(const Settings& settings, Device device, const LoaderRule& rule);
 
 }  // namespace trm

@@ -28,6 +28,10 @@ struct CellLook {
   std::optional<uint32_t> colour;  // 0xRRGGBB behind it, where the kind has colours of its own
 };
 
+struct BoxSize {
+  int rows = 0, columns = 0;
+};
+
 /// How many answers a puzzle has by the rules. `unknown` where only examples tell the rules.
 enum class Answers : uint8_t { none, one, several, unknown };
 
@@ -57,6 +61,8 @@ class PuzzleKind {
   virtual int rows() const = 0;
   virtual int columns() const = 0;
   int cells() const { return rows() * columns(); }
+  /// Boxes that are drawn apart, rows × columns of cells; 0 where there are none.
+  virtual BoxSize box() const { return {}; }
   virtual CellLook look(int32_t token) const = 0;
   /// Whether an answer may differ from the puzzle where the puzzle has this token.
   virtual bool is_free(int32_t token) const = 0;
@@ -69,6 +75,10 @@ class PuzzleKind {
   /// "" where an answer keeps the rules, else the first that it breaks, with its place.
   virtual std::string broken_rule(const Puzzle& puzzle, std::span<const int32_t> answer) const = 0;
   virtual Solutions solutions(std::span<const int32_t> tokens) const = 0;
+  /// Whether a puzzle may have several right answers, of which its label is one.
+  virtual bool several_answers() const { return false; }
+  /// An answer without what does not belong to it, so that two can be compared: what lies beyond an ARC grid.
+  virtual std::vector<int32_t> tidy(std::span<const int32_t> answer) const { return {answer.begin(), answer.end()}; }
 
   /// What the setting `augment` calls augment(); empty where there is no such thing.
   virtual std::string augmentation() const = 0;

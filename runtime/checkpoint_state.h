@@ -63,6 +63,7 @@ StoredModel read_model(const std::filesystem::path& file_or_folder, bool prefer_
 
 struct LoadOptions {
   std::optional<DType> dtype;  // unset: the configuration's
+  std::vector<std::string> overrides;  // key=value, over the configuration in the checkpoint
   bool prefer_ema = true;
   std::optional<int64_t> seq_len;  // where neither configuration nor dataset tells it (imported checkpoints)
 };

@@ -8,6 +8,7 @@
 #include "device/rules.h"
 #include "runtime/checkpoint_state.h"
 #include "runtime/model_settings.h"
+#include "settings/compose.h"
 #include "settings/error.h"
 #include "text/printable.h"
 
@@ -141,6 +142,11 @@ LoadedModel load_model(const fs::path& file_or_folder, Device device, const Load
   loaded.settings = stored.stored->settings;
   loaded.data = stored.stored->data;
   loaded.notes = stored.stored->warnings;
+  if (!options.overrides.empty()) {
+    LoadedSettings changed = with_overrides(loaded.settings, options.overrides);
+    loaded.settings = std::move(changed.settings);
+    loaded.notes.insert(loaded.notes.end(), changed.warnings.begin(), changed.warnings.end());
+  }
   loaded.file = stored.file;
   loaded.step = stored.step;
   loaded.imported = stored.imported;

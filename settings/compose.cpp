@@ -114,4 +114,19 @@ LoadedSettings load_settings(const LoadRequest& request) {
   return loaded;
 }
 
+LoadedSettings with_overrides(const Settings& settings, const std::vector<std::string>& overrides) {
+  Node tree = Node::map();
+  for (const Key& key : keys())
+    if (key.write) tree.set(key.path, key.write(settings));
+  for (const std::string& text : overrides) {
+    const Override item = parse_override(text);
+    item.reset ? reset(tree, item) : set(tree, item.key, *item.value);
+  }
+  LoadedSettings loaded;
+  DataMetadata data;
+  apply_tree(tree, loaded.settings, data, loaded.warnings);
+  validate_tree(tree, loaded.settings);
+  return loaded;
+}
+
 }  // namespace trm

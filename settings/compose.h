@@ -23,6 +23,9 @@ struct LoadedSettings {
   std::vector<std::string> warnings;  // to be said once each
 };
 
+/// The same settings with overrides (key=value, ~key) over them. Throws SettingsError as load_settings.
+LoadedSettings with_overrides(const Settings& settings, const std::vector<std::string>& overrides);
+
 /// Composes the files, applies the overrides in their order (groups such as arch=NAME first), then follows `${…}`
 /// references, so that they see what was overridden. The result has passed validate(); data_paths may still be empty.
 /// Throws SettingsError naming the key, what it got and from where, what it takes, and the nearest name.

@@ -1,6 +1,8 @@
 #include "settings/key_types.h"
 
 #include "settings/class_names.h"
+#include "settings/error.h"
+#include "settings/nearest.h"
 #include "settings/scalars.h"
 
 namespace trm {
@@ -34,9 +36,9 @@ std::string in_range(const std::string& what, const Range& range) {
 bool read_evaluator(const Node& node, EvaluatorSettings& out) {
   const Node* name = node.is_map() ? node.find("name") : &node;
   if (!name || !name->is_scalar()) return false;
-  const auto known = evaluator_name(name->text);
-  if (!known) return false;
-  out.name = *known;
+  const auto known_name = evaluator_name(name->text);
+  if (!known_name) return false;
+  out.name = *known_name;
   for (const auto& [key, value] : node.entries) {
     if (key == "name") continue;
     if (key == "submission_K") {
@@ -47,11 +49,15 @@ bool read_evaluator(const Node& node, EvaluatorSettings& out) {
       out.pass_Ks.assign(value.items.size(), 0);
       for (std::size_t i = 0; i < value.items.size(); ++i)
         if (!read_value(value.items[i], at_least(1), out.pass_Ks[i])) return false;
-    } else {
+    } else if (key == "pass_Ks") {
       return false;
+    } else {
+      static const std::vector<std::string> known = {"name", "submission_K", "pass_Ks", "aggregated_voting"};
+      throw SettingsError("evaluators: unknown key '" + key + "' of " + *known_name + " (" + value.origin + ")" +
+                          did_you_mean(key, known) + "; there are submission_K, pass_Ks and aggregated_voting");
     }
   }
-  return true;
+  return !out.pass_Ks.empty();
 }
 
 }  // namespace

@@ -96,6 +96,12 @@ struct Settings {
   std::string resume = "false";                // auto | false | a checkpoint file
   std::optional<std::string> checkpoint_path;  // unset: checkpoints/<project>/<run>
   std::vector<std::string> eval_save_outputs;
+  bool eval_depths = false;        // accuracy after each supervision step
+  std::optional<int> eval_steps;   // supervision steps; unset: halt_max_steps
+  int eval_rollouts = 1;           // from latents of their own, or with noise
+  double eval_noise = 0;           // deviation, before each supervision step
+  int eval_views = 1;              // symmetries of each puzzle
+  std::string eval_select = "q";   // whose answer: first | q | vote | residual
   std::optional<int> num_workers;  // unset: the device's rule
   std::optional<bool> pin_memory;  // unset: the device's rule
 

@@ -67,7 +67,24 @@ void check_puzzle_row(const Settings& settings) {
         "blocks, which are frozen then; leave optimizer at adamw");
 }
 
+void check_search(const Settings& settings) {
+  if (!searches(settings)) return;
+  const std::string keys = "eval_steps, eval_rollouts, eval_noise, eval_views and eval_select";
+  if (settings.dataset_type != "puzzle" || settings.arch.causal)
+    throw SettingsError(keys + " search for answers to puzzles; this run is of dataset_type " + settings.dataset_type +
+                        (settings.arch.causal ? " with arch.causal" : "") + ": leave them out");
+  for (const std::string& name : settings.eval_save_outputs)
+    if (name == "logits")
+      throw SettingsError("eval_save_outputs: logits are of a single pass, and " + keys +
+                          " ask for a search: leave one of them out");
+}
+
 }  // namespace
+
+bool searches(const Settings& settings) {
+  return settings.eval_steps || settings.eval_rollouts > 1 || settings.eval_views > 1 || settings.eval_noise > 0 ||
+         settings.eval_select != Settings{}.eval_select;
+}
 
 void validate(const Settings& settings) {
   Settings scratch;
@@ -79,6 +96,7 @@ void validate(const Settings& settings) {
   check_layers(settings.arch);
   check_expansion(settings.arch);
   check_puzzle_row(settings);
+  check_search(settings);
 }
 
 std::vector<std::string> doubts(const Settings& settings) {

@@ -10,6 +10,9 @@ namespace trm {
 /// other (mlp_t with causal, an odd head size with rope, ...). It names the keys, their values and what would be right.
 void validate(const Settings& settings);
 
+/// Whether evaluations search at test time: eval_steps, eval_rollouts, eval_noise, eval_views or eval_select is set.
+bool searches(const Settings& settings);
+
 /// What a run can have and its user hardly means.
 std::vector<std::string> doubts(const Settings& settings);
 

@@ -88,6 +88,13 @@ class Arc final : public PuzzleKind {
            " cells differ from the task's output";
   }
 
+  std::vector<int32_t> tidy(std::span<const int32_t> answer) const override {
+    std::vector<int32_t> canvas(arc_cells);
+    const ArcGrid grid = crop_canvas(answer);
+    if (!grid.colours.empty()) put_on_canvas<int32_t>(grid, 0, 0, canvas);
+    return canvas;
+  }
+
   Solutions solutions(std::span<const int32_t>) const override { return {}; }
 
   std::string augmentation() const override { return "arc"; }
@@ -112,6 +119,10 @@ class Arc final : public PuzzleKind {
 };
 
 }  // namespace
+
+std::unique_ptr<Symmetry> arc_symmetry(const ArcAugmentation& augmentation) {
+  return std::make_unique<ArcSymmetry>(augmentation);
+}
 
 std::unique_ptr<const PuzzleKind> make_arc(int vocab_size, int seq_len) {
   return vocab_size == arc_vocab_size && seq_len == arc_cells ? std::make_unique<Arc>() : nullptr;

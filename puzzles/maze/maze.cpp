@@ -78,6 +78,7 @@ class Maze final : public PuzzleKind {
     return {paths.count, std::move(paths.marked)};
   }
 
+  bool several_answers() const override { return true; }
   std::string augmentation() const override { return "dihedral"; }
   std::unique_ptr<Symmetry> draw_symmetry(SplitMix64& random) const override {
     return dihedral_symmetry(static_cast<int>(random.below(dihedral_count)), side_);

@@ -20,6 +20,7 @@ class Sudoku final : public PuzzleKind {
   }
   int rows() const override { return shape_.side; }
   int columns() const override { return shape_.side; }
+  BoxSize box() const override { return {shape_.box_rows, shape_.box_columns}; }
   CellLook look(int32_t token) const override { return {character_of(token, alphabet_), {}}; }
   bool is_free(int32_t token) const override { return token == 1; }
 

@@ -32,6 +32,7 @@ class StepSums : public Evaluator {
  public:
   explicit StepSums(bool every_step) : every_step_(every_step) {}
   Reads reads() const override { return {.every_step = every_step_}; }
+  void begin(const EvaluationPlace&) override {}
   void add(const ExampleSet&, const Batch&, const std::vector<EvaluatedStep>& steps) override {
     for (size_t i = 0; i < steps.size(); ++i) {
       if (steps[i].metrics) sums[i].push_back(steps[i].metrics.to_vector<float>());
@@ -70,11 +71,11 @@ TEST_P(Evaluation, HeadsRunWhereTheyAreRead) {
   const Model model = this->model();
   StepSums last(false), every(true);
   const uint64_t before = head_calls();
-  const auto metrics = evaluate(model, dataset_, options_, {&last});
+  const auto metrics = evaluate(run_batches(model, 4), dataset_, options_, {&last}, {});
   EXPECT_EQ(head_calls() - before, 3u) << "three batches, each one step's heads";
   ASSERT_TRUE(metrics);
   EXPECT_EQ(*metrics, (Metrics{{"batches", 3}}));
-  evaluate(model, dataset_, options_, {&every});
+  evaluate(run_batches(model, 4), dataset_, options_, {&every}, {});
   EXPECT_EQ(head_calls() - before, 3u + 9u);
 
   EXPECT_TRUE(last.sums[0].empty() && last.sums[1].empty());
@@ -88,7 +89,7 @@ TEST_P(Evaluation, MeansAreThoseOfTheDevicesSums) {
   const Model model = this->model();
   StepSums each(false);
   MeanMetrics means({"all"}, model.config().continue_loss());
-  const auto metrics = evaluate(model, dataset_, options_, {&means, &each});
+  const auto metrics = evaluate(run_batches(model, 4), dataset_, options_, {&means, &each}, {});
   ASSERT_TRUE(metrics);
   std::vector<float> sums(Metric::count);
   for (const auto& batch : each.sums[2])
@@ -123,7 +124,7 @@ TEST_P(Evaluation, SumsOfTwoProcessesMeet) {
 TEST_P(Evaluation, StopsWhenTold) {
   const Model model = this->model();
   StepSums sums(false);
-  EXPECT_FALSE(evaluate(model, dataset_, options_, {&sums}, [](uint64_t seen, uint64_t examples) {
+  EXPECT_FALSE(evaluate(run_batches(model, 4), dataset_, options_, {&sums}, {}, [](uint64_t seen, uint64_t examples) {
     EXPECT_EQ(examples, 10u);
     return seen < 4;
   }));
