@@ -9,6 +9,7 @@
 #include <cstdlib>
 #include <cxxopts.hpp>
 #include <limits>
+#include <map>
 
 #include "settings/nearest.h"
 #include "text/printable.h"
@@ -18,15 +19,16 @@ namespace {
 
 std::shared_ptr<cxxopts::Value> text() { return cxxopts::value<std::string>(); }
 
-const std::vector<std::string> flags = {"interactive", "serve", "metrics", "list-devices", "help", "version"};
-const std::vector<std::string> language_names = {"prompt",      "interactive", "system", "tokenizer", "max-new-tokens",
-                                                 "temperature", "top-k",       "top-p",  "min-p",     "repeat-penalty",
-                                                 "seed",        "stop",        "decode"};
+const std::vector<std::string> flags = {"interactive", "serve", "metrics", "list-devices", "help", "version", "trace"};
+const std::vector<std::string> language_names = {"prompt",         "interactive",    "system", "tokenizer",
+                                                 "max-new-tokens", "temperature",    "top-k",  "top-p",
+                                                 "min-p",          "repeat-penalty", "stop",   "decode"};
 const std::vector<std::string> server_names = {"serve", "host",    "port",         "slots",
                                                "queue", "api-key", "cors-origins", "metrics"};
-const std::vector<std::string> puzzle_names = {"puzzle", "puzzle-id"};
+const std::vector<std::string> puzzle_names = {"puzzle", "puzzle-id", "trace", "html",  "steps",
+                                               "halt",   "rollouts",  "noise", "views", "select"};
 const std::vector<std::string> common_names = {"checkpoint",   "device",   "dtype", "op-report", "log-level",
-                                               "list-devices", "fallback", "help",  "version"};
+                                               "list-devices", "fallback", "help",  "version",   "seed"};
 
 cxxopts::Options make_options() {
   cxxopts::Options options("generate", "Answers prompts, or solves puzzles, with a trained model.");
@@ -42,6 +44,10 @@ cxxopts::Options make_options() {
        "error; "
        "only:OP,OP…: an error but for these",
        text(), "HOW")  //
+      ("seed",
+       "the same seed gives the same answers; prompts: otherwise a new one each time, which is printed; puzzles: "
+       "otherwise 0",
+       text(), "N")  //
       ("log-level", "least that is told on standard error: info, warning or error", text()->default_value("info"),
        "LEVEL")                                  //
       ("version", "print the version and stop")  //
@@ -59,8 +65,7 @@ cxxopts::Options make_options() {
       ("min-p", "only tokens at least P times as probable as the most probable one; 0: all", text()->default_value("0"),
        "P")  //
       ("repeat-penalty", "above 1, tokens that are there already become less probable", text()->default_value("1"),
-       "X")                                                                                                           //
-      ("seed", "the same seed gives the same answers; otherwise a new one each time, which is printed", text(), "N")  //
+       "X")  //
       ("stop", "end the answer before this text; may be given several times",
        cxxopts::value<std::vector<std::string>>(), "S")  //
       ("decode", "incremental, or window: compute the whole window for every token; the same text, slower", text(),
@@ -80,11 +85,23 @@ cxxopts::Options make_options() {
       ("metrics", "counts for Prometheus at /metrics");
   options.add_options("puzzle models")  //
       ("puzzle",
-       "a puzzle or a file with one, - for standard input: sudoku, 81 digits with . or 0 for blank, in one line or "
-       "nine; maze, a square of # S G "
-       "and spaces; else token ids",
+       "a puzzle or a file with one or many, - for standard input: sudoku, digits with . or 0 for blank, each in one "
+       "line "
+       "or in lines that make a square; maze, the same of # S G and spaces; arc, the JSON of a task; else token ids",
        text(), "FILE|TEXT")  //
-      ("puzzle-id", "row of the puzzle embeddings", text()->default_value("0"), "N");
+      ("puzzle-id", "row of the puzzle embeddings (otherwise 0; arc: that of the task where its data is here)", text(),
+       "N")                                                                                                       //
+      ("trace", "print the grid after each supervision step, changed cells marked")                               //
+      ("html", "write a page that plays the steps", text(), "FILE")                                               //
+      ("steps", "supervision steps, otherwise as in training", text(), "D")                                       //
+      ("halt", "max: run all steps; q: stop when the model is confident", text()->default_value("max"), "q|max")  //
+      ("rollouts", "runs of each view, from other latents or with noise", text()->default_value("1"), "K")        //
+      ("noise", "deviation of the noise on the latents before each step", text()->default_value("0"), "S")        //
+      ("views", "symmetries of the puzzle to ask for, answers mapped back (otherwise 1; arc: 8)", text(), "V")    //
+      ("select",
+       "whose answer is taken: first (to halt), q (most confident), vote (most frequent), residual (moved least); "
+       "otherwise q, and vote for arc",
+       text(), "HOW");
   options.add_options("hidden")("unexpected", "", cxxopts::value<std::vector<std::string>>());
   options.parse_positional({"unexpected"});
   options.custom_help("--checkpoint F [options]");
@@ -221,6 +238,29 @@ void read_sampling(const cxxopts::ParseResult& result, SamplingOptions& sampling
       result, "repeat-penalty", [](double x) { return x > 0; }, "a number above 0 (1: no penalty)");
 }
 
+void read_search(const cxxopts::ParseResult& result, Options& options) {
+  const auto count = [&](const char* name) {
+    return static_cast<int>(integer(result, name, 1, 10000, "an integer from 1 to 10000"));
+  };
+  if (result.count("steps") > 0) options.search.steps = count("steps");
+  options.search.rollouts = count("rollouts");
+  if (result.count("views") > 0) options.views = count("views");
+  options.search.noise = real(
+      result, "noise", [](double x) { return x >= 0; }, "a number of at least 0");
+  const std::string halt = result["halt"].as<std::string>();
+  if (halt != "q" && halt != "max") refuse("halt", halt, "q or max");
+  options.search.halt = halt == "q";
+  if (const auto select = optional_text(result, "select")) {
+    static const std::map<std::string, Select> known = {
+        {"first", Select::first}, {"q", Select::q}, {"vote", Select::vote}, {"residual", Select::residual}};
+    if (!known.contains(*select)) refuse("select", *select, "first, q, vote or residual");
+    options.select = known.at(*select);
+    if (*select == "first" && !options.search.halt)
+      throw UsageError("--select first takes the answer that halts first: it needs --halt q");
+  }
+  options.search.seed = options.seed.value_or(0);
+}
+
 }  // namespace
 
 Options parse_options(int argc, const char* const* argv) {
@@ -282,7 +322,12 @@ Options parse_options(int argc, const char* const* argv) {
 
   options.puzzle_options = given(result, puzzle_names);
   options.puzzle = optional_text(result, "puzzle");
-  options.puzzle_id = integer(result, "puzzle-id", 0, std::numeric_limits<int32_t>::max(), "an integer of at least 0");
+  if (result.count("puzzle-id") > 0)
+    options.puzzle_id =
+        integer(result, "puzzle-id", 0, std::numeric_limits<int32_t>::max(), "an integer of at least 0");
+  options.trace = result.count("trace") > 0;
+  options.html = optional_text(result, "html");
+  read_search(result, options);
   return options;
 }
 
@@ -297,7 +342,11 @@ std::string usage() {
          "  generate --checkpoint checkpoints/my-project/my-run --interactive --temperature 0\n"
          "  generate --checkpoint run/step_1000.h5 --max-new-tokens 50 --stop $'\\n' < question.txt > answer.txt\n"
          "  generate --checkpoint checkpoints/my-project/my-run --serve --port 8080\n"
-         "  generate --checkpoint checkpoints/sudoku --puzzle puzzle.txt\n";
+         "  generate --checkpoint checkpoints/sudoku --puzzle puzzle.txt\n"
+         "  generate --checkpoint checkpoints/sudoku --puzzle many.txt --steps 64 --rollouts 8 --noise 0.3 > "
+         "answers.txt\n"
+         "  generate --checkpoint checkpoints/maze --puzzle maze.txt --trace --html maze.html\n"
+         "  generate --checkpoint checkpoints/arc --puzzle 00576224.json --views 100\n";
 }
 
 }  // namespace trm

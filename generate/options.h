@@ -7,6 +7,7 @@
 
 #include "device/dtype.h"
 #include "answering/sampling.h"
+#include "evaluation/search.h"
 #include "logging/logging.h"
 #include "serve/server.h"
 
@@ -41,7 +42,12 @@ struct Options {
 
   // Puzzle models.
   std::optional<std::string> puzzle;
-  int64_t puzzle_id = 0;
+  std::optional<int64_t> puzzle_id;
+  bool trace = false;
+  std::optional<std::string> html;  // the page to write
+  std::optional<int> views;         // unset: by the kind of puzzle
+  std::optional<Select> select;     // unset: q, of ARC vote
+  SearchOptions search;             // steps, halt, rollouts, noise
   std::vector<std::string> puzzle_options;
 };
 

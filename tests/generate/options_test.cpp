@@ -21,7 +21,8 @@ TEST(GenerateOptions, Defaults) {
   EXPECT_EQ(options.sampling.min_p, 0);
   EXPECT_EQ(options.sampling.repeat_penalty, 1);
   EXPECT_FALSE(options.seed || options.dtype || options.decoding || options.device || options.puzzle ||
-               options.interactive || options.op_report);
+               options.puzzle_id || options.views || options.select || options.html || options.interactive ||
+               options.op_report);
   EXPECT_EQ(options.language_options, std::vector<std::string>{"--prompt"});
 }
 
@@ -114,11 +115,35 @@ TEST(GenerateOptions, UnknownOnes) {
   EXPECT_ERROR_WITH(parse({"--prompt", "a", "--interactive"}), "give one of them");
 }
 
+TEST(GenerateOptions, PuzzlesAndTheirSearch) {
+  const Options options =
+      parse({"--checkpoint=c", "--puzzle", "p", "--puzzle-id=2", "--trace", "--html=h", "--steps", "9", "--halt", "q",
+             "--rollouts=3", "--noise", "0.3", "--views=4", "--select", "first", "--seed", "5"});
+  EXPECT_EQ(options.puzzle, "p");
+  EXPECT_EQ(options.puzzle_id, 2);
+  EXPECT_TRUE(options.trace);
+  EXPECT_EQ(options.html, "h");
+  EXPECT_EQ(options.search.steps, 9);
+  EXPECT_TRUE(options.search.halt);
+  EXPECT_EQ(options.search.rollouts, 3);
+  EXPECT_EQ(options.search.noise, 0.3);
+  EXPECT_EQ(options.search.seed, 5u);
+  EXPECT_EQ(options.views, 4);
+  EXPECT_EQ(options.select, Select::first);
+  EXPECT_TRUE(options.language_options.empty()) << "a seed is for puzzles too";
+  const Options plain = parse({"--checkpoint=c", "--puzzle", "p"});
+  EXPECT_EQ(plain.search.steps, 0);
+  EXPECT_FALSE(plain.search.halt || plain.trace);
+  EXPECT_EQ(plain.search.rollouts, 1);
+  EXPECT_EQ(plain.search.noise, 0);
+}
+
 TEST(GenerateOptions, HelpNamesAllOfThem) {
   for (const char* name : {"--checkpoint",     "--device",       "--tokenizer", "--prompt", "--interactive",
                            "--max-new-tokens", "--temperature",  "--top-k",     "--top-p",  "--min-p",
                            "--repeat-penalty", "--seed",         "--stop",      "--system", "--dtype",
-                           "--decode",         "--list-devices", "--op-report", "--puzzle", "/reset"})
+                           "--decode",         "--list-devices", "--op-report", "--puzzle", "/reset",
+                           "--trace",          "--html",         "--rollouts",  "--views",  "--select"})
     EXPECT_NE(usage().find(name), std::string::npos) << name;
   EXPECT_EQ(usage().find("unexpected"), std::string::npos);
 }
