@@ -73,7 +73,7 @@ TEST_F(GeneratePuzzles, ManyPuzzlesInBatchesWithASummary) {
   EXPECT_TRUE(run.says("1 without a solution")) << run.err;
   EXPECT_FALSE(run.says("The model is")) << "a line for each is too much: " << run.err;
 
-  testing::write_file(folder_ / "bad.txt", text + "1...\n");
+  testing::write_file(folder_ / "bad.txt", text + "1..\n");
   const Outcome bad = solve("--puzzle " + quoted((folder_ / "bad.txt").string()));
   EXPECT_EQ(bad.status, 1);
   EXPECT_TRUE(bad.says("bad.txt', line 41")) << bad.err;
