@@ -91,7 +91,7 @@ TEST_F(ConversationFile, AnotherFormatIsNamed) {
   EXPECT_ERROR_WITH(read(R"([{"messages": []}])", "alpaca"), "--format messages");
   EXPECT_ERROR_WITH(read(R"([{"conversations": []}])", "messages"), "--format sharegpt");
   EXPECT_ERROR_WITH(read(R"([{"text": "x"}])", "messages"), "neither", "conversations", "instruction");
-  EXPECT_ERROR_WITH(read(R"(["x"])", "messages"), "an object is needed, this is string");
+  EXPECT_ERROR_WITH(read(R"(["x"])", "messages"), "a record is an object, this is string");
   EXPECT_ERROR_WITH(parse_chat_format("vicuna"), "'vicuna'", "sharegpt", "alpaca", "openassistant", "messages");
 }
 
