@@ -5,14 +5,31 @@
 #include "device/ops.h"
 
 namespace trm {
+namespace {
 
-Parameter& ParameterStore::add(std::string name, const Shape& shape, ParameterUse use, ParameterRole role, std::vector<float> initial) {
+Weight compute_form(const Parameter& p, const Tensor& value) {
+  return p.use == ParameterUse::table ? Weight{value, {}, {}, false}
+                                      : ops::make_weight(value, p.use == ParameterUse::token_product);
+}
+
+}  // namespace
+
+Parameter& ParameterStore::add(std::string name, const Shape& shape, ParameterUse use, ParameterRole role,
+                               std::vector<float> initial) {
   if (values_) throw std::logic_error("parameter " + name + " is declared after materialize");
   if (static_cast<int64_t>(initial.size()) != shape.elements())
     throw std::logic_error("parameter " + name + " " + to_string(shape) + " has " + std::to_string(initial.size()) + " initial values");
   parameters_.push_back(std::make_unique<Parameter>(Parameter{std::move(name), shape, use, role, {}, {}, {}, 1}));
   initial_.push_back(std::move(initial));
   return *parameters_.back();
+}
+
+Parameter& ParameterStore::derive(std::string name, const Shape& shape, ParameterUse use, Derivation derivation) {
+  if (values_) throw std::logic_error("parameter " + name + " is derived after materialize");
+  auto parameter =
+      std::make_unique<Parameter>(Parameter{std::move(name), shape, use, ParameterRole::vector, {}, {}, {}, 1});
+  derived_.push_back({std::move(parameter), std::move(derivation)});
+  return *derived_.back().parameter;
 }
 
 void ParameterStore::materialize(bool trained) {
@@ -35,7 +52,14 @@ void ParameterStore::materialize(bool trained) {
     p.master.copy_from_host(initial_[i].data());
     if (p.use == ParameterUse::master) continue;
     const Tensor value = narrow_ ? narrow_.view(offsets_[i], p.shape) : p.master;
-    p.weight = p.use == ParameterUse::table ? Weight{value, {}, {}, false} : ops::make_weight(value, p.use == ParameterUse::token_product);
+    p.weight = compute_form(p, value);
+  }
+  for (const Derived& derived : derived_) {
+    Parameter& p = *derived.parameter;
+    p.master = Tensor::zeros(p.shape, DType::float32, device_);
+    if (trained) p.gradient = Tensor::zeros(p.shape, DType::float32, device_);
+    if (p.use != ParameterUse::master)
+      p.weight = compute_form(p, narrow_ ? Tensor::zeros(p.shape, compute_dtype_, device_) : p.master);
   }
   initial_.clear();
   refresh();
@@ -44,9 +68,26 @@ void ParameterStore::materialize(bool trained) {
 void ParameterStore::refresh(bool narrow_is_current) {
   if (narrow_ && !narrow_is_current) ops::cast_into(values_, narrow_);
   std::vector<Weight*> weights;
-  for (const auto& p : parameters_)
-    if (p->use == ParameterUse::product || p->use == ParameterUse::token_product) weights.push_back(&p->weight);
+  const auto packed = [&](Parameter& p) {
+    if (p.use == ParameterUse::product || p.use == ParameterUse::token_product) weights.push_back(&p.weight);
+  };
+  for (const auto& p : parameters_) packed(*p);
+  for (const Derived& derived : derived_) {
+    Parameter& p = *derived.parameter;
+    derived.derivation.make(p.master);
+    if (narrow_ && p.weight.value) ops::cast_into(p.master, p.weight.value);
+    packed(p);
+  }
   ops::repack(weights);
+}
+
+void ParameterStore::pull_back() const {
+  for (auto derived = derived_.rbegin(); derived != derived_.rend(); ++derived) {
+    const Parameter& p = *derived->parameter;
+    if (!p.trained()) continue;
+    derived->derivation.pull_back(p.gradient);
+    p.gradient.fill_zero();
+  }
 }
 
 Parameter* ParameterStore::find(const std::string& name) const {
@@ -55,7 +96,9 @@ Parameter* ParameterStore::find(const std::string& name) const {
   return nullptr;
 }
 
-Tensor ParameterStore::view(const Tensor& flat, const Parameter& parameter) const { return flat.view(offset(parameter), parameter.shape); }
+Tensor ParameterStore::view(const Tensor& flat, const Parameter& parameter) const {
+  return flat.view(offset(parameter), parameter.shape);
+}
 
 int64_t ParameterStore::offset(const Parameter& parameter) const {
   for (size_t i = 0; i < offsets_.size(); ++i)

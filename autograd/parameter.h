@@ -34,8 +34,8 @@ struct ParameterSpan {
   int64_t end() const { return first + count; }
 };
 
-/// A trained tensor: float32 master, float32 gradient (undefined where it is not trained), and the form used in computations. Another type than Tensor,
-/// so that nothing immutable is updated by mistake.
+/// A trained tensor: float32 master, float32 gradient (undefined where it is not trained), and the form used in
+/// computations. Another type than Tensor, so that nothing immutable is updated by mistake.
 struct Parameter {
   std::string name;
   Shape shape;
@@ -48,19 +48,37 @@ struct Parameter {
   bool trained() const { return gradient.defined(); }
 };
 
-/// All dense parameters of a model in flat float32 buffers (each begins at a multiple of 64 elements, gaps are zero), so that clipping, optimizers, EMA and
-/// casts are one pass each. The matrices of the blocks lie behind all others, so that they are one span, as the others are.
+/// How a derived parameter comes from others, its sources.
+struct Derivation {
+  /// Writes the value f32 from the sources' masters.
+  std::function<void(Tensor& value)> make;
+  /// Adds to the sources' gradients what `gradient` f32, that of the value summed over all its uses, says of them.
+  std::function<void(const Tensor& gradient)> pull_back;
+};
+
+/// All dense parameters of a model in flat float32 buffers (each begins at a multiple of 64 elements, gaps are zero),
+/// so that clipping, optimizers, EMA and casts are one pass each. The matrices of the blocks lie behind all others, so
+/// that they are one span, as the others are.
 class ParameterStore {
  public:
   ParameterStore(Device device, DType compute_dtype) : device_(device), compute_dtype_(compute_dtype) {}
   ParameterStore(const ParameterStore&) = delete;
 
   /// Declares a parameter; `initial` gives its values on the host. Addresses of parameters are stable.
-  Parameter& add(std::string name, const Shape& shape, ParameterUse use, ParameterRole role, std::vector<float> initial);
+  Parameter& add(std::string name, const Shape& shape, ParameterUse use, ParameterRole role,
+                 std::vector<float> initial);
+  /// Declares a parameter that is computed from others, used like them but neither optimized nor saved: `make` runs
+  /// once per change of the masters (in materialize and refresh), and the gradient is summed over all uses until
+  /// pull_back. A source may be a derived parameter that was declared before.
+  Parameter& derive(std::string name, const Shape& shape, ParameterUse use, Derivation derivation);
   /// Takes the memory, writes the initial values and makes the compute forms. `trained`: with gradients.
   void materialize(bool trained);
-  /// Remakes the compute forms after the masters changed; `narrow_is_current` where the optimizer has written the bfloat16 copy already.
+  /// Remakes the compute forms after the masters changed; `narrow_is_current` where the optimizer has written the
+  /// bfloat16 copy already.
   void refresh(bool narrow_is_current = false);
+  /// Passes the gradients of derived parameters on to their sources and zeroes them: once a micro-step, after the
+  /// tape's backward.
+  void pull_back() const;
 
   const std::vector<std::unique_ptr<Parameter>>& all() const { return parameters_; }
   /// Null where there is none of that name.
@@ -82,9 +100,15 @@ class ParameterStore {
   DType compute_dtype() const { return compute_dtype_; }
 
  private:
+  struct Derived {
+    std::unique_ptr<Parameter> parameter;
+    Derivation derivation;
+  };
+
   Device device_;
   DType compute_dtype_;
   std::vector<std::unique_ptr<Parameter>> parameters_;
+  std::vector<Derived> derived_;
   std::vector<std::vector<float>> initial_;
   std::vector<int64_t> offsets_;
   int64_t size_ = 0, matrices_ = 0;

@@ -7,8 +7,10 @@
 
 namespace trm {
 
-/// The record of one forward pass: what to do backwards. Each function of autograd/functions.h adds one entry while a TapeScope is active and an input
-/// needs a gradient. Entries hold the tensors that they need and let go of them as backward passes.
+/// The record of one forward pass: what to do backwards. Each function of autograd/functions.h adds one entry while a
+/// TapeScope is active and an input needs a gradient. A term of the loss is a root: its entry starts the gradients of
+/// its inputs, those of the loss itself being 1. Entries hold the tensors that they need and let go of them as backward
+/// passes.
 class Tape {
  public:
   using Entry = std::function<void()>;
@@ -49,7 +51,8 @@ class NoGradient {
 /// The active tape if there is one and one of the inputs needs a gradient, or a parameter is involved; else null.
 Tape* recording(std::initializer_list<const Variable*> inputs, bool has_parameters = false);
 
-/// For ops that have no backward: throws std::logic_error naming the op where one of the inputs needs a gradient under a tape.
+/// For ops that have no backward: throws std::logic_error naming the op where one of the inputs needs a gradient under
+/// a tape.
 void require_no_gradient(const char* op, std::initializer_list<const Variable*> inputs);
 
 }  // namespace trm

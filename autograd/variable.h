@@ -10,6 +10,10 @@ class Gradient {
  public:
   /// Adds `part`; the first one is kept as it is, so its giver must not write it afterwards.
   void accumulate(const Tensor& part);
+  /// The same, where the giver keeps no share of `part`: later ones may be added to it in place.
+  void give(Tensor part);
+  /// The sum so far, for adding to in place; zeros in the form of `like` where there is none.
+  Tensor& in_place(const Tensor& like);
   const Tensor& value() const { return value_; }
   bool defined() const { return value_.defined(); }
   /// Gives the sum away: its memory is free once the taker is done.
@@ -20,7 +24,7 @@ class Gradient {
 
  private:
   Tensor value_;
-  bool own_ = false;  // value_ is a sum made here, which nobody else holds
+  bool own_ = false;  // nobody else holds value_
 };
 
 /// A value in a computation that may be recorded. Copies share the gradient.

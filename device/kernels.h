@@ -66,6 +66,9 @@ TRM_KERNEL(linear_residual_rms_norm,
 // y [B, N, D] normalised over N; rstd [B, D] f32
 TRM_KERNEL(token_linear_residual_rms_norm,
            void(const Tensor& x, const Weight& w, const Tensor& residual, float eps, Tensor& y, Tensor* rstd));
+// The same without a product: s = residual + x, all [M, D]; y may alias either. Its backward is rms_norm_backward: ds
+// is the gradient of both.
+TRM_KERNEL(residual_rms_norm, void(const Tensor& x, const Tensor& residual, float eps, Tensor& y, Tensor* rstd));
 // ds = rstd (dy - y mean(dy ∘ y)) over the last axis, y [M, D], rstd [M]; ds may alias dy
 TRM_KERNEL(rms_norm_backward, void(const Tensor& dy, const Tensor& y, const Tensor& rstd, Tensor& ds));
 // The same over axis 1 of [B, N, D], rstd [B, D]
@@ -184,12 +187,12 @@ TRM_KERNEL(act_halt, void(const Tensor& q, HaltingRule rule, Tensor& counters, T
 TRM_KERNEL(q_continue_target, void(const Tensor& next_q, const Tensor& steps, int halt_max_steps, Tensor& target),
            Dtypes::float32);
 // Losses of the q head and the step's metrics. correct[b] = all valid labels right (true where there are none). dq f32
-// [B, 2] = grad_scale · 0.5 · d(BCE(q_halt, correct) + BCE(q_continue, target))/dq, the second only with target (dq[:,
+// [B, 2] = q_scale · d(BCE(q_halt, correct) + BCE(q_continue, target))/dq, the second only with target (dq[:,
 // 1] = 0 without). metrics f32 [Metric::count] += sums (see op_types.h); loss f32 [B, S] is that of single tokens, not
 // scaled: lm_loss = Σ_b Σ_s loss / max(counts[b], 1). steps and halted are those after act_halt.
 TRM_KERNEL(act_loss,
            void(const Tensor& q, const Tensor* target, const Tensor& loss, const Tensor& preds, const Tensor& labels,
-                const Tensor& counts, const Tensor& steps, const Tensor& halted, float grad_scale, Tensor& dq,
+                const Tensor& counts, const Tensor& steps, const Tensor& halted, float q_scale, Tensor& dq,
                 Tensor& metrics),
            Dtypes::float32);
 

@@ -53,6 +53,8 @@ SwigluGradient linear_swiglu_backward(const Tensor& dy, const Weight& down_proj,
 // ---- residual and RMS norm
 /// rms_norm(residual + product); over the last axis, or axis 1 with a token weight. `rstd` receives 1/rms if not null.
 Tensor linear_residual_rms_norm(const Tensor& x, const Weight& w, const Tensor& residual, float eps, Tensor* rstd);
+/// rms_norm(residual + x) over the last axis, same shapes.
+Tensor residual_rms_norm(const Tensor& x, const Tensor& residual, float eps, Tensor* rstd);
 /// Gradient of the sum under the norm. token: normalised over axis 1.
 Tensor rms_norm_backward(const Tensor& dy, const Tensor& y, const Tensor& rstd, bool token);
 /// rms_norm(x + SwiGLU(x)) keeping nothing; one kernel where the device has it, else composed.
@@ -119,9 +121,9 @@ void select_rows(const Tensor& halted, const Tensor& incoming, Tensor& current);
 /// Advances steps and, where random numbers are drawn, counters[random_step].
 void act_halt(const Tensor& q, const HaltingRule& rule, Tensor& counters, Tensor& steps, Tensor& halted);
 Tensor q_continue_target(const Tensor& next_q, const Tensor& steps, int halt_max_steps);
-/// Returns dq; adds to metrics.
+/// Returns dq, the gradient of q_scale · Σ (BCE(q_halt) + BCE(q_continue)); adds to metrics.
 Tensor act_loss(const Tensor& q, const Tensor* target, const CrossEntropy& tokens, const Tensor& labels, const Tensor& counts, const Tensor& steps,
-                const Tensor& halted, float grad_scale, Tensor& metrics);
+                const Tensor& halted, float q_scale, Tensor& metrics);
 
 // ---- optimizer
 void sum_of_squares(const Tensor& x, Tensor& out);

@@ -13,14 +13,14 @@ namespace trm {
 /// What one supervision step of the model itself gives, before halting and loss.
 struct ModelOutput {
   std::vector<Variable> latents;
-  Tensor q;            // f32 [B, 2]: halt, continue
-  Tensor q_positions;  // i32 [B] that the q head read; undefined: 0
+  Variable q;  // f32 [B, 2]: halt, continue
 };
 
 /// Parameters and forward pass of a recursive reasoning model, without carry, halting and loss (those are in act.h).
 class Model {
  public:
-  /// Draws the initial weights from `seed`. `trained`: with gradient buffers. Throws std::invalid_argument for an impossible config.
+  /// Draws the initial weights from `seed`. `trained`: with gradient buffers. Throws std::invalid_argument for an
+  /// impossible config.
   Model(const ModelConfig& config, Device device, uint64_t seed, bool trained);
 
   const ModelConfig& config() const { return config_; }
@@ -35,10 +35,11 @@ class Model {
   /// Puzzle embeddings f32 [num_puzzle_identifiers, ndim], trained by sign-SGD; undefined without them.
   const Tensor& puzzle_table() const { return puzzle_table_; }
 
-  /// Every tensor that a checkpoint holds, by the Python project's names: parameters, initial vectors, the puzzle table.
+  /// Every tensor that a checkpoint holds, by the Python project's names: parameters, initial vectors, the puzzle
+  /// table.
   std::map<std::string, Tensor> state() const;
-  /// Overwrites all of them. Throws std::invalid_argument naming a missing, unknown or differently shaped tensor. A puzzle table of another number of rows is
-  /// re-initialised with its mean row, and `note` says so.
+  /// Overwrites all of them. Throws std::invalid_argument naming a missing, unknown or differently shaped tensor. A
+  /// puzzle table of another number of rows is re-initialised with its mean row, and `note` says so.
   void load_state(const std::map<std::string, Tensor>& state, std::string* note = nullptr);
 
   /// Latents of a fresh row: the initial vectors in every position, [B, N, D].
@@ -49,7 +50,8 @@ class Model {
   /// tokens i32 [B, S] (with puzzle_rows f32 [B, ndim]) → x [B, N, D]
   Variable embed(const Tensor& tokens, const Variable* puzzle_rows) const;
   ModelOutput forward(std::vector<Variable> latents, const Tensor& tokens, const Variable* puzzle_rows) const;
-  /// States of all depths before the first position, for `slots` sequences. Throws std::logic_error for a model that sees the future.
+  /// States of all depths before the first position, for `slots` sequences. Throws std::logic_error for a model that
+  /// sees the future.
   DepthStates empty_states(int64_t slots) const;
   /// Makes them those of no position again.
   void reset(DepthStates& states) const;

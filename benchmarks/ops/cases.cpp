@@ -94,6 +94,14 @@ void add_block(std::vector<Case>& all, int64_t batch, int64_t n, int64_t width, 
                      ops::linear_swiglu_backward(dy, down, kept);
                    };
                  }});
+  if (!token)
+    all.push_back({"residual_rms_norm", to_string(x_shape), 4.0 * static_cast<double>(rows * axis), [=](DType dtype, Device device) -> Run {
+                     Maker make{dtype, device};
+                     return [x = make.random(x_shape), r = make.random(x_shape)] {
+                       Tensor rstd;
+                       ops::residual_rms_norm(x, r, eps, &rstd);
+                     };
+                   }});
   all.push_back({name + "rms_norm_backward", to_string(x_shape), 6.0 * static_cast<double>(rows * axis), [=](DType dtype, Device device) -> Run {
                    Maker make{dtype, device};
                    const Tensor rstd = Tensor::zeros(token ? Shape{batch, width} : Shape{batch, n}, DType::float32, device);

@@ -8,7 +8,7 @@ float sigmoid_minus(float x, float t) { return t == 1 ? -1 / (1 + exp(x)) : 1 / 
 // rows [B, METRICS]; target [B] or null
 kernel void act_loss_rows(TENSOR(const float, q), TENSOR(const float, target), TENSOR(const float, loss),
                           TENSOR(const int, preds), TENSOR(const int, labels), TENSOR(const int, counts),
-                          TENSOR(const int, steps), TENSOR(const uchar, halted), const float grad_scale,
+                          TENSOR(const int, steps), TENSOR(const uchar, halted), const float q_scale,
                           TENSOR(float, dq), TENSOR(float, rows), const long B, const long S, local float* scratch) {
   OPEN(const float, q);
   OPEN(const float, target);
@@ -35,8 +35,8 @@ kernel void act_loss_rows(TENSOR(const float, q), TENSOR(const float, target), T
   const float right = matches == count, stop = q[2 * b], go_on = q[2 * b + 1];
   global float* to = rows + b * METRICS;
   for (int i = 0; i < METRICS; ++i) to[i] = 0;
-  dq[2 * b] = 0.5f * grad_scale * sigmoid_minus(stop, right);
-  dq[2 * b + 1] = target ? 0.5f * grad_scale * sigmoid_minus(go_on, target[b]) : 0;
+  dq[2 * b] = q_scale * sigmoid_minus(stop, right);
+  dq[2 * b + 1] = target ? q_scale * sigmoid_minus(go_on, target[b]) : 0;
   to[LM_LOSS] = total / max(count, 1);
   to[Q_HALT_LOSS] = binary_cross_entropy(stop, right);
   to[Q_CONTINUE_LOSS] = target ? binary_cross_entropy(go_on, target[b]) : 0;

@@ -21,7 +21,7 @@ const Kernel& kernel_of(Context& context, const char* name) {
 }
 
 void act_loss(const Tensor& q, const Tensor* target, const Tensor& loss, const Tensor& preds, const Tensor& labels,
-              const Tensor& counts, const Tensor& steps, const Tensor& halted, float grad_scale, Tensor& dq,
+              const Tensor& counts, const Tensor& steps, const Tensor& halted, float q_scale, Tensor& dq,
               Tensor& metrics) {
   const int64_t B = labels.size(0), S = labels.size(1);
   if (B == 0) return;
@@ -29,7 +29,7 @@ void act_loss(const Tensor& q, const Tensor* target, const Tensor& loss, const T
   const Tensor rows = Tensor::empty({B, Metric::count}, DType::float32, q.device());
   const Kernel &of_rows = kernel_of(context, "act_loss_rows"), &sum = kernel_of(context, "sum_metrics");
   const RowGrid grid = over_rows(context, of_rows, B, S), sum_grid = over_rows(context, sum, Metric::count, B);
-  launch(context, "act_loss", of_rows, grid.grid, q, target, loss, preds, labels, counts, steps, halted, grad_scale, dq,
+  launch(context, "act_loss", of_rows, grid.grid, q, target, loss, preds, labels, counts, steps, halted, q_scale, dq,
          rows, B, S, grid.scratch());
   launch(context, "act_loss", sum, sum_grid.grid, rows, metrics, B, sum_grid.scratch());
 }

@@ -36,6 +36,15 @@ void token_linear_residual_rms_norm(const Tensor& x, const Weight& w, const Tens
          product, residual, y, rstd, y.size(0), y.size(1), y.size(2), eps);
 }
 
+void residual_rms_norm(const Tensor& x, const Tensor& residual, float eps, Tensor& y, Tensor* rstd) {
+  if (y.elements() == 0) return;
+  Context& context = context_of(y);
+  const Kernel& kernel = kernel_of(context, "residual_rms_norm");
+  const RowGrid grid = over_rows(context, kernel, y.size(0), y.size(1));
+  launch(context, "residual_rms_norm", kernel, grid.grid, x, residual, y, rstd, y.size(0), y.size(1), eps,
+         grid.scratch());
+}
+
 void rms_norm_backward(const Tensor& dy, const Tensor& y, const Tensor& rstd, Tensor& ds) {
   Context& context = context_of(dy);
   const Kernel& kernel = kernel_of(context, "rms_norm_backward");
@@ -55,6 +64,7 @@ void token_rms_norm_backward(const Tensor& dy, const Tensor& y, const Tensor& rs
 const Registration registration([] {
   set_float32(kernels::linear_residual_rms_norm, linear_residual_rms_norm);
   set_float32(kernels::token_linear_residual_rms_norm, token_linear_residual_rms_norm);
+  set_float32(kernels::residual_rms_norm, residual_rms_norm);
   set_float32(kernels::rms_norm_backward, rms_norm_backward);
   set_float32(kernels::token_rms_norm_backward, token_rms_norm_backward);
 });

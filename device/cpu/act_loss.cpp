@@ -15,7 +15,7 @@ double binary_cross_entropy(double x, double t) {
 double sigmoid(double x) { return 1 / (1 + std::exp(-x)); }
 
 void act_loss(const Tensor& q, const Tensor* target, const Tensor& loss, const Tensor& preds, const Tensor& labels,
-              const Tensor& counts, const Tensor& steps, const Tensor& halted, float grad_scale, Tensor& dq,
+              const Tensor& counts, const Tensor& steps, const Tensor& halted, float q_scale, Tensor& dq,
               Tensor& metrics) {
   const int64_t B = labels.size(0), S = labels.size(1);
   double sums[Metric::count] = {};
@@ -32,14 +32,14 @@ void act_loss(const Tensor& q, const Tensor* target, const Tensor& loss, const T
     const bool right = correct == count;
     const float stop = q.data<float>()[2 * b], go_on = q.data<float>()[2 * b + 1];
     float* gradient = dq.data<float>() + 2 * b;
-    gradient[0] = static_cast<float>(0.5 * grad_scale * (sigmoid(stop) - right));
+    gradient[0] = static_cast<float>(q_scale * (sigmoid(stop) - right));
     gradient[1] = 0;
     sums[Metric::lm_loss] += row_loss / std::max(count, 1);
     sums[Metric::q_halt_loss] += binary_cross_entropy(stop, right);
     sums[Metric::valid_tokens] += count;
     if (target) {
       const double wanted = target->data<float>()[b];
-      gradient[1] = static_cast<float>(0.5 * grad_scale * (sigmoid(go_on) - wanted));
+      gradient[1] = static_cast<float>(q_scale * (sigmoid(go_on) - wanted));
       sums[Metric::q_continue_loss] += binary_cross_entropy(go_on, wanted);
     }
     if (count == 0) continue;

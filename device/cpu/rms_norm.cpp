@@ -1,5 +1,8 @@
+#include <cstring>
+
 #include "device/cpu/chunks.h"
 #include "device/cpu/cpu_platform.h"
+#include "device/cpu/elementwise_loops.h"
 #include "device/cpu/few_rows.h"
 #include "device/cpu/rms_norm_loops.h"
 #include "device/cpu/weight_product.h"
@@ -41,6 +44,23 @@ void token_linear_residual_rms_norm(const Tensor& x, const Weight& w, const Tens
   });
 }
 
+void residual_rms_norm(const Tensor& x, const Tensor& residual, float eps, Tensor& y, Tensor* rstd) {
+  const int64_t n = x.size(1);
+  const DType dtype = x.dtype();
+  const size_t size = size_of(dtype);
+  float* scales = rstd ? rstd->data<float>() : nullptr;
+  parallel_rows(x.size(0), [&](int64_t first, int64_t count) {
+    auto* sum = static_cast<float*>(workspace(Workspace::sum, static_cast<size_t>(count * n) * sizeof(float)));
+    const void* from = offset_by(x.address(), first * n, size);
+    if (dtype == DType::float32)
+      std::memcpy(sum, from, static_cast<size_t>(count * n) * sizeof(float));
+    else
+      elementwise_loops().widen(static_cast<const uint16_t*>(from), sum, count * n);
+    rms_norm_loops().rows[dtype](sum, offset_by(residual.address(), first * n, size), count, n, eps,
+                                 offset_by(y.address(), first * n, size), scales ? scales + first : nullptr);
+  });
+}
+
 void rms_norm_backward(const Tensor& dy, const Tensor& y, const Tensor& rstd, Tensor& ds) {
   const int64_t n = y.size(1);
   const size_t size = size_of(y.dtype());
@@ -68,6 +88,7 @@ void token_rms_norm_backward(const Tensor& dy, const Tensor& y, const Tensor& rs
 const Registration registration([] {
   kernels::linear_residual_rms_norm.set(DeviceKind::cpu, linear_residual_rms_norm);
   kernels::token_linear_residual_rms_norm.set(DeviceKind::cpu, token_linear_residual_rms_norm);
+  kernels::residual_rms_norm.set(DeviceKind::cpu, residual_rms_norm);
   kernels::rms_norm_backward.set(DeviceKind::cpu, rms_norm_backward);
   kernels::token_rms_norm_backward.set(DeviceKind::cpu, token_rms_norm_backward);
 });

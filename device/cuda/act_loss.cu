@@ -13,7 +13,7 @@ struct ActRows {
   const float *q, *target, *loss;  // target null where there is none
   const int32_t *preds, *labels, *counts, *steps;
   const uint8_t* halted;
-  float grad_scale;
+  float q_scale;
   int64_t B, S;
 };
 
@@ -40,14 +40,14 @@ __global__ void rows_kernel(ActRows r, float* dq, float* rows) {
   const double stop = r.q[2 * b], go_on = r.q[2 * b + 1];
   float* to = rows + b * Metric::count;
   for (int i = 0; i < Metric::count; ++i) to[i] = 0;
-  dq[2 * b] = static_cast<float>(0.5 * r.grad_scale * (exact_sigmoid(stop) - (right ? 1.0 : 0.0)));
+  dq[2 * b] = static_cast<float>(r.q_scale * (exact_sigmoid(stop) - (right ? 1.0 : 0.0)));
   dq[2 * b + 1] = 0;
   to[Metric::lm_loss] = row_loss / static_cast<float>(max(count, 1));
   to[Metric::q_halt_loss] = static_cast<float>(binary_cross_entropy(stop, right ? 1.0 : 0.0));
   to[Metric::valid_tokens] = static_cast<float>(count);
   if (r.target) {
     const double wanted = r.target[b];
-    dq[2 * b + 1] = static_cast<float>(0.5 * r.grad_scale * (exact_sigmoid(go_on) - wanted));
+    dq[2 * b + 1] = static_cast<float>(r.q_scale * (exact_sigmoid(go_on) - wanted));
     to[Metric::q_continue_loss] = static_cast<float>(binary_cross_entropy(go_on, wanted));
   }
   if (count == 0) return;
@@ -75,7 +75,7 @@ __global__ void sum_rows_kernel(const float* rows, float* metrics, int64_t B) {
 }
 
 void act_loss(const Tensor& q, const Tensor* target, const Tensor& loss, const Tensor& preds, const Tensor& labels,
-              const Tensor& counts, const Tensor& steps, const Tensor& halted, float grad_scale, Tensor& dq,
+              const Tensor& counts, const Tensor& steps, const Tensor& halted, float q_scale, Tensor& dq,
               Tensor& metrics) {
   const int64_t B = labels.size(0);
   if (B == 0) return;
@@ -88,7 +88,7 @@ void act_loss(const Tensor& q, const Tensor* target, const Tensor& loss, const T
                   elements<int32_t>(counts),
                   elements<int32_t>(steps),
                   elements<uint8_t>(halted),
-                  grad_scale,
+                  q_scale,
                   B,
                   labels.size(1)};
   const Tensor rows = Tensor::empty({B, Metric::count}, DType::float32, q.device());

@@ -35,6 +35,34 @@ __global__ void rms_norm_kernel(T* y, float* rstd, int64_t M, int64_t D, float e
   if (rstd && threadIdx.x % warp_size == 0) rstd[row] = scale;
 }
 
+/// y [M, D] = s · rsqrt(mean(s²) + eps), s = x + residual in float32; y may be either of them
+template <class T, int N>
+__global__ void residual_rms_norm_kernel(const T* x, const T* residual, T* y, float* rstd, int64_t M, int64_t D,
+                                         float eps) {
+  const int64_t row = int64_t{blockIdx.x} * rows_per_block + threadIdx.x / warp_size, packs = D / N;
+  if (row >= M) return;
+  const auto *added = reinterpret_cast<const Pack<T, N>*>(x + row * D),
+             *kept = reinterpret_cast<const Pack<T, N>*>(residual + row * D);
+  float square = 0;
+  for (int64_t i = threadIdx.x % warp_size; i < packs; i += warp_size) {
+    const Pack<T, N> a = added[i], r = kept[i];
+#pragma unroll
+    for (int j = 0; j < N; ++j) {
+      const float s = to_float(a.v[j]) + to_float(r.v[j]);
+      square += s * s;
+    }
+  }
+  const float scale = rsqrtf(warp_sum(square) / static_cast<float>(D) + eps);
+  for (int64_t i = threadIdx.x % warp_size; i < packs; i += warp_size) {
+    const Pack<T, N> a = added[i], r = kept[i];
+    Pack<T, N> out;
+#pragma unroll
+    for (int j = 0; j < N; ++j) out.v[j] = from_float<T>((to_float(a.v[j]) + to_float(r.v[j])) * scale);
+    reinterpret_cast<Pack<T, N>*>(y + row * D)[i] = out;
+  }
+  if (rstd && threadIdx.x % warp_size == 0) rstd[row] = scale;
+}
+
 /// ds = rstd (dy - y mean(dy ∘ y))
 template <class T, int N>
 __global__ void rms_norm_backward_kernel(const T* dy, const T* y, const float* rstd, T* ds, int64_t M, int64_t D) {
@@ -232,6 +260,17 @@ void token_linear_residual_rms_norm(const Tensor& x, const Weight& w, const Tens
   launched("token_linear_residual_rms_norm");
 }
 
+void residual_rms_norm(const Tensor& x, const Tensor& residual, float eps, Tensor& y, Tensor* rstd) {
+  const int64_t M = x.size(0), D = x.size(1);
+  if (y.elements() == 0) return;
+  Context& context = context_of(y);
+  for_packs(x, residual, y, D, [&]<class T, int N>() {
+    residual_rms_norm_kernel<T, N><<<blocks_for(M, rows_per_block), rows_per_block * warp_size, 0, context.stream>>>(
+        elements<T>(x), elements<T>(residual), elements<T>(y), rstd ? elements<float>(*rstd) : nullptr, M, D, eps);
+  });
+  launched("residual_rms_norm");
+}
+
 void rms_norm_backward(const Tensor& dy, const Tensor& y, const Tensor& rstd, Tensor& ds) {
   const int64_t M = dy.size(0), D = dy.size(1);
   if (dy.elements() == 0) return;
@@ -262,6 +301,7 @@ void token_rms_norm_backward(const Tensor& dy, const Tensor& y, const Tensor& rs
 const Registration registration([] {
   kernels::linear_residual_rms_norm.set(DeviceKind::cuda, linear_residual_rms_norm);
   kernels::token_linear_residual_rms_norm.set(DeviceKind::cuda, token_linear_residual_rms_norm);
+  kernels::residual_rms_norm.set(DeviceKind::cuda, residual_rms_norm);
   kernels::rms_norm_backward.set(DeviceKind::cuda, rms_norm_backward);
   kernels::token_rms_norm_backward.set(DeviceKind::cuda, token_rms_norm_backward);
 });

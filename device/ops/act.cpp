@@ -62,7 +62,7 @@ Tensor q_continue_target(const Tensor& next_q, const Tensor& steps, int halt_max
 }
 
 Tensor act_loss(const Tensor& q, const Tensor* target, const CrossEntropy& tokens, const Tensor& labels, const Tensor& counts, const Tensor& steps,
-                const Tensor& halted, float grad_scale, Tensor& metrics) {
+                const Tensor& halted, float q_scale, Tensor& metrics) {
   const char* op = "act_loss";
   const int64_t B = labels.size(0);
   check::shape(op, "q", q, DType::float32, {B, 2});
@@ -74,7 +74,7 @@ Tensor act_loss(const Tensor& q, const Tensor* target, const CrossEntropy& token
   check::shape(op, "halted", halted, DType::boolean, {B});
   check::shape(op, "metrics", metrics, DType::float32, {Metric::count});
   Tensor dq = Tensor::empty({B, 2}, DType::float32, q.device());
-  kernels::act_loss(q, target, tokens.loss, tokens.preds, labels, counts, steps, halted, grad_scale, dq, metrics);
+  kernels::act_loss(q, target, tokens.loss, tokens.preds, labels, counts, steps, halted, q_scale, dq, metrics);
   return dq;
 }
 

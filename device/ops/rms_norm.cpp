@@ -39,6 +39,18 @@ Tensor linear_residual_rms_norm(const Tensor& x, const Weight& w, const Tensor& 
   return y;
 }
 
+Tensor residual_rms_norm(const Tensor& x, const Tensor& residual, float eps, Tensor* rstd) {
+  const char* op = "residual_rms_norm";
+  check::activation(op, "x", x);
+  check::shape(op, "residual", residual, x.dtype(), x.shape());
+  Tensor y = Tensor::empty(x.shape(), x.dtype(), x.device());
+  if (rstd) *rstd = Tensor::empty(statistics_shape(y, false), DType::float32, x.device());
+  Tensor rows = check::as_matrix(y);
+  Tensor flat = rstd ? rstd->reshape({rstd->elements()}) : Tensor();
+  kernels::residual_rms_norm(check::as_matrix(x), check::as_matrix(residual), eps, rows, rstd ? &flat : nullptr);
+  return y;
+}
+
 Tensor rms_norm_backward(const Tensor& dy, const Tensor& y, const Tensor& rstd, bool token) {
   const char* op = "rms_norm_backward";
   check::activation(op, "dy", dy);

@@ -166,9 +166,8 @@ TEST_P(Act, LossesAndMetrics) {
   for (const bool with_target : {false, true}) {
     std::vector<double> dq, metrics(Metric::count, 1.5);
     for (int64_t b = 0; b < B; ++b) {
-      dq.push_back(0.5 * 0.125 * (1 / (1 + std::exp(-q[2 * b])) - right[b]));
-      dq.push_back(with_target ? 0.5 * 0.125 * (1 / (1 + std::exp(-static_cast<double>(q[2 * b + 1]))) - target[b])
-                               : 0);
+      dq.push_back(0.0625 * (1 / (1 + std::exp(-q[2 * b])) - right[b]));
+      dq.push_back(with_target ? 0.0625 * (1 / (1 + std::exp(-static_cast<double>(q[2 * b + 1]))) - target[b]) : 0);
       for (int64_t s = 0; s < S; ++s) metrics[Metric::lm_loss] += loss[b * S + s] / std::max(counts[b], 1);
       metrics[Metric::q_halt_loss] += bce(q[2 * b], right[b]);
       if (with_target) metrics[Metric::q_continue_loss] += bce(q[2 * b + 1], target[b]);
@@ -187,7 +186,7 @@ TEST_P(Act, LossesAndMetrics) {
     const Tensor wanted = floats(target, {B});
     Tensor sums = floats(std::vector<float>(Metric::count, 1.5f), {Metric::count});
     const Tensor got = ops::act_loss(floats(q, {B, 2}), with_target ? &wanted : nullptr, tokens, of(labels, {B, S}),
-                                     of(counts, {B}), of(steps, {B}), booleans(halted), 0.125f, sums);
+                                     of(counts, {B}), of(steps, {B}), booleans(halted), 0.0625f, sums);
     EXPECT_LT(relative_error(got, dq), 1e-5);
     const auto values = sums.to_vector<float>();
     for (int slot = 0; slot < Metric::count; ++slot)

@@ -1,3 +1,4 @@
+#include "device/errors.h"
 #include "tests/ops/harness.h"
 
 namespace trm::testing {
@@ -76,6 +77,48 @@ TEST_P(RmsNorm, LinearResidualRmsNorm) {
                       .to_vector<float>());
       }
     }
+}
+
+TEST_P(RmsNorm, ResidualRmsNorm) {
+  for (const Sizes& s : all_sizes) {
+    SCOPED_TRACE(text(s, false));
+    const Shape shape{s.batch, s.rows, s.width};
+    const auto x = random(shape.elements(), 1), residual = random(shape.elements(), 3);
+    Values sum = widen(x);
+    for (size_t i = 0; i < sum.size(); ++i) sum[i] += residual[i];
+    const Norm expected = rms_norm(sum, s, false);
+    Tensor rstd;
+    const Tensor y = ops::residual_rms_norm(tensor(x, shape), tensor(residual, shape), eps, &rstd);
+    EXPECT_EQ(y.shape(), shape);
+    EXPECT_LT(relative_error(y, expected.y), tolerance());
+    EXPECT_LT(relative_error(rstd, expected.rstd), tolerance());
+    EXPECT_EQ(y.to_vector<float>(),
+              ops::residual_rms_norm(tensor(x, shape), tensor(residual, shape), eps, nullptr).to_vector<float>());
+  }
+}
+
+/// The gradient of both inputs is that of their sum.
+TEST_P(RmsNorm, ResidualBackwardMatchesFiniteDifferences) {
+  const Sizes s{2, 3, 5, 0};
+  const Shape shape{2, 3, 5};
+  const auto x = random(30, 1), dy = random(30, 2), residual = random(30, 3);
+  const auto f = [&](const Values& values) {
+    Values sum = values;
+    for (size_t i = 0; i < sum.size(); ++i) sum[i] += residual[i];
+    const Norm norm = rms_norm(sum, s, false);
+    double total = 0;
+    for (size_t i = 0; i < sum.size(); ++i) total += norm.y[i] * dy[i];
+    return total;
+  };
+  Tensor rstd;
+  const Tensor y = ops::residual_rms_norm(tensor(x, shape), tensor(residual, shape), eps, &rstd);
+  EXPECT_LT(relative_error(ops::rms_norm_backward(tensor(dy, shape), y, rstd, false), finite_differences(f, widen(x))),
+            tolerance());
+}
+
+TEST_P(RmsNorm, ResidualOfAnotherShapeIsRefused) {
+  const Tensor x = tensor(random(30, 1), {2, 3, 5}), other = tensor(random(30, 2), {2, 5, 3});
+  EXPECT_THROW(ops::residual_rms_norm(x, other, eps, nullptr), DeviceError);
 }
 
 TEST_P(RmsNorm, BackwardMatchesFiniteDifferences) {
