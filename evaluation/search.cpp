@@ -126,7 +126,7 @@ Tensor Search::advance() {
   const ModelOutput out = model_.forward(std::move(latents), inputs_.rows(0, rows), puzzle ? &*puzzle : nullptr);
   for (size_t i = 0; i < latents_.size(); ++i) latents_[i].rows(0, rows).copy_from(out.latents[i].value());
 
-  const auto q = out.q.to_vector<float>();
+  const auto q = out.q.value().to_vector<float>();
   const bool compare = model_.config().compare_with_continue();
   for (size_t slot = 0; slot < live_.size(); ++slot) {
     Attempt& attempt = live_[slot].attempt;

@@ -5,10 +5,13 @@
 namespace trm {
 
 Block::Block(const std::string& prefix, Construction& construction)
-    : eps_(construction.config.rms_norm_eps), mixer_(make_mixer(prefix, construction)),
+    : eps_(static_cast<float>(construction.config.rms_norm_eps)),
+      mixer_(make_mixer(prefix, construction)),
       mlp_(swiglu_parameters(construction, prefix + ".mlp", construction.config.hidden_size)) {}
 
-Variable Block::forward(const Variable& h) const { return functions::swiglu_block(mixer_->forward(h), *mlp_.gate_up, *mlp_.down, eps_); }
+Variable Block::forward(const Variable& h) const {
+  return functions::swiglu_block(mixer_->forward(h), *mlp_.gate_up, *mlp_.down, eps_);
+}
 
 Tensor Block::advance(const Tensor& h, DepthState& state, const Pass& pass) const {
   const Tensor mixed = h.size(1) == 1 ? mixer_->step(h, state, pass) : mixer_->prefill(h, state, pass);

@@ -4,6 +4,7 @@
 #include <string>
 #include <vector>
 
+#include "arch/facts.h"
 #include "model/block.h"
 
 namespace trm {
@@ -13,8 +14,8 @@ class Recursion {
  public:
   virtual ~Recursion() = default;
 
-  /// One supervision step. `latents` [B, N, D] each, in the order of latent_names(); x [B, N, D] the input embedding. Returns the new latents; all but what
-  /// the variant trains through runs without gradient.
+  /// One supervision step. `latents` [B, N, D] each, in the order of latent_names(); x [B, N, D] the input embedding.
+  /// Returns the new latents; all but what the variant trains through runs without gradient.
   virtual std::vector<Variable> forward(std::vector<Variable> latents, const Variable& x, const Pass& pass) const = 0;
 
   /// Names of the latents in a carry ("z_H", "z_L") and of their initial vectors ("H_init", "L_init").
@@ -31,7 +32,9 @@ class Recursion {
  protected:
   explicit Recursion(const ModelConfig& config) : c_(config) {}
   /// A level with parameters below `name`, which lives as long as this.
-  const Level& add_level(int layers, const std::string& name, Construction& construction) { return levels_.emplace_back(layers, name, construction); }
+  const Level& add_level(int layers, const std::string& name, Construction& construction) {
+    return levels_.emplace_back(layers, name, construction);
+  }
 
   ModelConfig c_;
 
@@ -39,6 +42,11 @@ class Recursion {
   std::deque<Level> levels_;
 };
 
-std::unique_ptr<Recursion> make_recursion(const std::string& prefix, Construction& construction);
+using RecursionMaker = std::unique_ptr<Recursion>(const std::string& prefix, Construction& construction);
+
+/// The variant that the config names, with parameters below `prefix`.
+RecursionMaker make_recursion;
+/// Adds one from outside; its name must be new. Before settings are read, and not for several threads.
+void add_recursion(arch::VariantFacts facts, RecursionMaker* make);
 
 }  // namespace trm

@@ -1,5 +1,6 @@
 #include "runtime/memory.h"
 
+#include "arch/facts.h"
 #include "device/backend.h"
 #include "optimizer/optimizers.h"
 #include "runtime/programs.h"
@@ -16,9 +17,9 @@ std::string keys_to_lower(const ModelConfig& config, size_t need) {
   if (2 * table_bytes(config) > need) return "arch.puzzle_emb_ndim";
   const int64_t heads = int64_t{2} * config.vocab_size * config.hidden_size;
   if (2 * heads > parameter_count(config)) return "arch.hidden_size, or the vocabulary of the data";
-  const bool high = config.variant == Variant::hrm || config.variant == Variant::transformers_baseline;
-  return std::string("arch.hidden_size, ") + (high ? "arch.H_layers, " : "") +
-         (config.variant == Variant::transformers_baseline ? "" : "arch.L_layers, ") + "arch.expansion";
+  const arch::VariantFacts& variant = arch::variant(config.name);
+  return std::string("arch.hidden_size, ") + (variant.H_level ? "arch.H_layers, " : "") +
+         (variant.L_level ? "arch.L_layers, " : "") + "arch.expansion";
 }
 
 }  // namespace

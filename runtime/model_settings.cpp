@@ -1,7 +1,6 @@
 #include "runtime/model_settings.h"
 
 #include <limits>
-#include <map>
 #include <stdexcept>
 
 #include "settings/error.h"
@@ -19,15 +18,6 @@ int known(const std::optional<int64_t>& value, const char* name, int64_t least) 
   return static_cast<int>(*value);
 }
 
-Variant variant_of(const std::string& name) {
-  static const std::map<std::string, Variant> variants = {{"trm", Variant::trm},
-                                                          {"trm_singlez", Variant::trm_singlez},
-                                                          {"trm_hier6", Variant::trm_hier6},
-                                                          {"hrm", Variant::hrm},
-                                                          {"transformers_baseline", Variant::transformers_baseline}};
-  return variants.at(name);
-}
-
 PositionEncoding positions_of(const std::string& name) {
   return name == "rope"      ? PositionEncoding::rope
          : name == "learned" ? PositionEncoding::learned
@@ -39,25 +29,9 @@ PositionEncoding positions_of(const std::string& name) {
 ModelConfig model_config(const Settings& settings, const DataMetadata& data) {
   const ArchSettings& arch = settings.arch;
   ModelConfig c;
-  c.variant = variant_of(arch.name);
-  c.hidden_size = arch.hidden_size;
-  c.num_heads = arch.num_heads;
-  c.expansion = arch.expansion;
-  c.H_cycles = arch.H_cycles;
-  c.L_cycles = arch.L_cycles;
-  c.H_layers = arch.H_layers;
-  c.L_layers = arch.L_layers;
+  static_cast<Architecture&>(c) = arch;
   c.pos_encodings = positions_of(arch.pos_encodings);
-  c.rope_theta = arch.rope_theta;
-  c.rms_norm_eps = static_cast<float>(arch.rms_norm_eps);
-  c.puzzle_emb_ndim = arch.puzzle_emb_ndim;
-  c.puzzle_emb_len = arch.puzzle_emb_len;
-  c.mixer = arch.mlp_t ? "mlp" : "attention";
-  c.causal = arch.causal;
   c.q_position = arch.q_position == "last" ? QPosition::last : QPosition::first;
-  c.no_ACT_continue = arch.no_ACT_continue;
-  c.halt_max_steps = arch.halt_max_steps;
-  c.halt_exploration_prob = static_cast<float>(arch.halt_exploration_prob);
   c.loss = arch.loss_type == "softmax_cross_entropy" ? LossKind::softmax : LossKind::stablemax;
   c.forward_dtype = parse_dtype(arch.forward_dtype);
   c.seq_len = known(data.seq_len, "seq_len", 1);

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cctype>
 
+#include "arch/facts.h"
 #include "settings/error.h"
 #include "settings/interpolate.h"
 #include "settings/keys.h"
@@ -71,17 +72,22 @@ struct Applier {
 
   /// What the models have no choice about.
   void settle() {
-    ArchSettings& arch = settings.arch;
+    ArchSettings& a = settings.arch;
+    const Node* mixer = tree.find("arch.mixer");
+    if (!mixer || mixer->is_null()) a.mixer = a.mlp_t ? "mlp" : "attention";
+    if (a.mixer == "mlp") a.mlp_t = true;
+    const arch::VariantFacts& variant = arch::variant(a.name);
     const bool said_continue = tree.find("arch.no_ACT_continue"), said_len = tree.find("arch.puzzle_emb_len");
-    if (arch.name == "hrm" && arch.no_ACT_continue) {
-      if (said_continue) warn("arch.no_ACT_continue: true has no effect on hrm, which always has the continue loss");
-      arch.no_ACT_continue = false;
+    if (variant.continue_loss == arch::ContinueLoss::always && a.no_ACT_continue) {
+      if (said_continue)
+        warn("arch.no_ACT_continue: true has no effect on " + a.name + ", which always has the continue loss");
+      a.no_ACT_continue = false;
     }
-    if ((arch.name == "hrm" || arch.name == "transformers_baseline") && arch.puzzle_emb_len != 0) {
+    if (!variant.own_puzzle_length && a.puzzle_emb_len != 0) {
       if (said_len)
-        warn("arch.puzzle_emb_len: " + std::to_string(arch.puzzle_emb_len) + " has no effect on " + arch.name +
+        warn("arch.puzzle_emb_len: " + std::to_string(a.puzzle_emb_len) + " has no effect on " + a.name +
              ", whose puzzle row takes as many positions as its features fill");
-      arch.puzzle_emb_len = 0;
+      a.puzzle_emb_len = 0;
     }
   }
 };

@@ -1,7 +1,8 @@
 #include "settings/class_names.h"
 
 #include <algorithm>
-#include <map>
+
+#include "arch/facts.h"
 
 namespace trm {
 namespace {
@@ -15,26 +16,22 @@ std::string plain(std::string text, const std::string& package) {
 
 }  // namespace
 
-const std::vector<std::string>& arch_names() {
-  static const std::vector<std::string> names = {"trm", "trm_singlez", "trm_hier6", "hrm", "transformers_baseline"};
+std::vector<std::string> arch_names() {
+  std::vector<std::string> names;
+  for (const arch::VariantFacts& variant : arch::variants()) names.push_back(variant.name);
   return names;
 }
 
 std::optional<std::string> arch_name(const std::string& text) {
-  static const std::map<std::string, std::string> classes = {
-      {"trm:TinyRecursiveReasoningModel_ACTV1", "trm"},
-      {"trm_singlez:TinyRecursiveReasoningModel_ACTV1", "trm_singlez"},
-      {"trm_hier6:TinyRecursiveReasoningModel_ACTV1", "trm_hier6"},
-      {"hrm:HierarchicalReasoningModel_ACTV1", "hrm"},
-      {"transformers_baseline:Model_ACTV2", "transformers_baseline"},
-  };
-  for (const std::string& name : arch_names())
-    if (text == name) return name;
+  for (const arch::VariantFacts& variant : arch::variants())
+    if (text == variant.name) return variant.name;
   const std::string in_package = plain(text, "models.");
   const std::string package = "recursive_reasoning.";
   if (in_package.rfind(package, 0) != 0) return std::nullopt;
-  const auto found = classes.find(in_package.substr(package.size()));
-  return found == classes.end() ? std::nullopt : std::optional(found->second);
+  const std::string name = in_package.substr(package.size());
+  for (const arch::VariantFacts& variant : arch::variants())
+    if (!variant.python_class.empty() && name == variant.python_class) return variant.name;
+  return std::nullopt;
 }
 
 bool is_loss_head(const std::string& text) { return plain(text, "models.") == "losses:ACTLossHead"; }

@@ -7,7 +7,7 @@
 namespace trm {
 
 /// Our own names of the models.
-const std::vector<std::string>& arch_names();
+std::vector<std::string> arch_names();
 
 /// Our name for ours, or for a Python class as its files have it:
 /// "recursive_reasoning.trm:TinyRecursiveReasoningModel_ACTV1"

@@ -1,5 +1,5 @@
 #pragma once
-// Makes a row of the key table from a member of Settings or ArchSettings.
+// Makes a row of the key table from a member of Settings, ArchSettings or its Architecture.
 #include <algorithm>
 #include <optional>
 
@@ -9,6 +9,8 @@ namespace trm {
 
 inline Settings& owner(Settings& settings, const Settings*) { return settings; }
 inline const Settings& owner(const Settings& settings, const Settings*) { return settings; }
+inline Architecture& owner(Settings& settings, const Architecture*) { return settings.arch; }
+inline const Architecture& owner(const Settings& settings, const Architecture*) { return settings.arch; }
 inline ArchSettings& owner(Settings& settings, const ArchSettings*) { return settings.arch; }
 inline const ArchSettings& owner(const Settings& settings, const ArchSettings*) { return settings.arch; }
 

@@ -1,3 +1,4 @@
+#include "arch/facts.h"
 #include "settings/class_names.h"
 #include "settings/key_builder.h"
 #include "settings/scalars.h"
@@ -33,6 +34,21 @@ Key resume() {
   return row;
 }
 
+std::vector<std::string> mixer_names() {
+  std::vector<std::string> names;
+  for (const arch::MixerFacts& mixer : arch::mixers()) names.push_back(mixer.name);
+  return names;
+}
+
+/// Null, its default, leaves it to mlp_t (settings/apply.cpp).
+Key mixer() {
+  Key row =
+      or_null(word("arch.mixer", &ArchSettings::mixer,
+                   "what lets positions see each other; null: mlp where arch.mlp_t, else attention", mixer_names()));
+  row.default_value = {};
+  return row;
+}
+
 std::vector<Key> arch_keys() {
   using A = ArchSettings;
   return {
@@ -56,7 +72,8 @@ std::vector<Key> arch_keys() {
       key("arch.puzzle_emb_ndim", &A::puzzle_emb_ndim, "features of a puzzle's row; 0 for none", between(0, 1 << 20)),
       key("arch.puzzle_emb_len", &A::puzzle_emb_len, "positions of it; 0 for as many as its features fill",
           between(0, 4096)),
-      key("arch.mlp_t", &A::mlp_t, "mix positions with a SwiGLU instead of attention"),
+      mixer(),
+      key("arch.mlp_t", &A::mlp_t, "mix positions with a SwiGLU instead of attention: arch.mixer mlp"),
       key("arch.causal", &A::causal, "a position sees itself and those before it"),
       word("arch.q_position", &A::q_position, "the position that the halting head reads", {"first", "last"}),
       key("arch.no_ACT_continue", &A::no_ACT_continue, "halt by q_halt alone, without the continue loss"),

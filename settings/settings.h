@@ -6,31 +6,16 @@
 #include <string>
 #include <vector>
 
+#include "arch/architecture.h"
+
 namespace trm {
 
-/// The model. Sizes in features or positions; equations in "Less is More: Recursive Reasoning with Tiny Networks",
-/// arXiv 2510.04871.
-struct ArchSettings {
-  std::string name = "trm";                           // trm | trm_singlez | trm_hier6 | hrm | transformers_baseline
+/// The model: its numbers, and what settings hold as words.
+struct ArchSettings : Architecture {
   std::string loss_type = "stablemax_cross_entropy";  // or softmax_cross_entropy
-  int hidden_size = 512;                              // D
-  int num_heads = 8;                                  // head size is floor(D / num_heads)
-  double expansion = 4.0;                             // of SwiGLU
-  int H_cycles = 3;
-  int L_cycles = 6;
-  int H_layers = 0;  // hrm and transformers_baseline only
-  int L_layers = 2;
-  std::string pos_encodings = "rope";  // rope | learned | none
-  double rope_theta = 10000.0;
-  double rms_norm_eps = 1e-5;
-  int puzzle_emb_ndim = 0;  // features of a puzzle row; 0: no puzzle embedding
-  int puzzle_emb_len = 16;  // positions of it; 0: ceil(puzzle_emb_ndim / hidden_size)
-  bool mlp_t = false;       // mix the sequence with a SwiGLU instead of attention
-  bool causal = false;
-  std::string q_position = "first";  // the position the q head reads: first | last
-  bool no_ACT_continue = true;       // false: train q_continue too (always so in hrm)
-  int halt_max_steps = 16;           // supervision steps
-  double halt_exploration_prob = 0.1;
+  std::string pos_encodings = "rope";                 // rope | learned | none
+  bool mlp_t = false;                      // the Python project's way to say mixer: mlp; always consistent with it
+  std::string q_position = "first";        // the position the q head reads: first | last
   std::string forward_dtype = "bfloat16";  // bfloat16 | float32
 
   bool operator==(const ArchSettings&) const = default;

@@ -1,6 +1,6 @@
 #include "settings/validate.h"
 
-#include <cmath>
+#include <stdexcept>
 
 #include "settings/error.h"
 #include "settings/keys.h"
@@ -8,56 +8,19 @@
 namespace trm {
 namespace {
 
-std::string number(std::int64_t value) { return std::to_string(value); }
-
-void check_mixer(const ArchSettings& arch) {
-  if (arch.mlp_t && arch.causal)
-    throw SettingsError(
-        "arch.mlp_t: true with arch.causal: true (as in the Python project's trm_small) is refused: mlp_t mixes all "
-        "positions, "
-        "so that each would see the future; set arch.mlp_t=false, or arch.causal=false for puzzles");
-  if (arch.mlp_t) return;  // no attention: no heads
-  const int head_size = arch.hidden_size / arch.num_heads;
-  const std::string heads = "hidden_size " + number(arch.hidden_size) + " / num_heads " + number(arch.num_heads);
-  if (head_size == 0)
-    throw SettingsError("arch.num_heads: got " + number(arch.num_heads) + ", takes at most arch.hidden_size (" +
-                        number(arch.hidden_size) + "): a head would have no features");
-  if (arch.pos_encodings == "rope" && head_size % 2 == 1)
-    throw SettingsError("arch.pos_encodings: rope turns pairs of features, and the head size is odd: floor(" + heads +
-                        ") = " + number(head_size) +
-                        "; choose arch.num_heads or arch.hidden_size so that it is even, or learned or none");
+void check_arch(const ArchSettings& arch) {
+  if (arch.mlp_t != (arch.mixer == "mlp"))
+    throw SettingsError(std::string("arch.mlp_t: ") + (arch.mlp_t ? "true" : "false") + " with arch.mixer: " +
+                        arch.mixer + " contradict each other: mlp_t is the mixer mlp; leave one of them out");
+  try {
+    check_architecture(arch, arch.pos_encodings == "rope");
+  } catch (const std::invalid_argument& error) {
+    throw SettingsError(error.what());
+  }
 }
 
-void check_layers(const ArchSettings& arch) {
-  const bool h_level = arch.name == "hrm" || arch.name == "transformers_baseline";
-  if (h_level && arch.H_layers < 1)
-    throw SettingsError("arch.H_layers: got 0, takes an integer of at least 1 for " + arch.name +
-                        "; arch=" + arch.name + " chooses it with usual values");
-  if (arch.name != "transformers_baseline" && arch.L_layers < 1)
-    throw SettingsError("arch.L_layers: got 0, takes an integer of at least 1 for " + arch.name +
-                        "; arch=" + arch.name + " chooses it with usual values");
-  if (arch.name == "trm_hier6" && arch.L_cycles != 6)
-    throw SettingsError("arch.L_cycles: got " + number(arch.L_cycles) +
-                        ", takes 6 for trm_hier6, which has six features z_L and sets one a cycle");
-}
-
-/// The width before it is rounded up must be one at least.
-void check_expansion(const ArchSettings& arch) {
-  const double width = std::nearbyint(arch.expansion * arch.hidden_size * 2 / 3);
-  if (width < 1 || width > 1 << 20)
-    throw SettingsError("arch.expansion: gives the SwiGLU a width of expansion * hidden_size * 2/3 = " +
-                        number(static_cast<std::int64_t>(width)) + ", takes one from 1 to " + number(1 << 20) +
-                        " (arch.hidden_size " + number(arch.hidden_size) + ")");
-}
-
-void check_puzzle_row(const Settings& settings) {
-  const ArchSettings& arch = settings.arch;
-  const std::int64_t room = std::int64_t{arch.puzzle_emb_len} * arch.hidden_size;
-  if (arch.puzzle_emb_len > 0 && arch.puzzle_emb_ndim > room)
-    throw SettingsError("arch.puzzle_emb_ndim: got " + number(arch.puzzle_emb_ndim) + ", takes at most " +
-                        number(room) + " (arch.puzzle_emb_len " + number(arch.puzzle_emb_len) + " * arch.hidden_size " +
-                        number(arch.hidden_size) + "); arch.puzzle_emb_len=0 gives as many positions as it needs");
-  if (settings.freeze_weights && arch.puzzle_emb_ndim == 0)
+void check_frozen(const Settings& settings) {
+  if (settings.freeze_weights && settings.arch.puzzle_emb_ndim == 0)
     throw SettingsError(
         "freeze_weights: true trains the puzzle embeddings only, and arch.puzzle_emb_ndim is 0: nothing is left to "
         "train");
@@ -92,11 +55,9 @@ void validate(const Settings& settings) {
     if (key.write)
       if (const Node value = key.write(settings); !key.read(scratch, value))
         throw SettingsError(wrong_value(key, value));
-  check_mixer(settings.arch);
-  check_layers(settings.arch);
-  check_expansion(settings.arch);
-  check_puzzle_row(settings);
+  check_arch(settings.arch);
   check_search(settings);
+  check_frozen(settings);
 }
 
 std::vector<std::string> doubts(const Settings& settings) {

@@ -1,5 +1,3 @@
-#include <stdexcept>
-
 #include "device/ops.h"
 #include "model/mixers/mixers.h"
 
@@ -11,7 +9,7 @@ namespace {
 class Attention final : public Mixer {
  public:
   Attention(const std::string& prefix, Construction& c)
-      : eps_(c.config.rms_norm_eps),
+      : eps_(static_cast<float>(c.config.rms_norm_eps)),
         width_(int64_t{c.config.num_heads} * c.config.head_dim()),
         positions_(c.config.positions()),
         settings_{c.config.num_heads, c.config.causal},
@@ -72,22 +70,13 @@ class Attention final : public Mixer {
   std::shared_ptr<const ops::RopeTables> rope_;
 };
 
-void validate(const ModelConfig& c) {
-  if (c.num_heads < 1 || c.num_heads > c.hidden_size)
-    throw std::invalid_argument("arch.num_heads must be from 1 to hidden_size, got " + std::to_string(c.num_heads));
-  if (c.pos_encodings == PositionEncoding::rope && c.head_dim() % 2 == 1)
-    throw std::invalid_argument("arch.pos_encodings rope needs an even head size, got hidden_size / num_heads = " +
-                                std::to_string(c.head_dim()));
-}
-
 }  // namespace
 
 Kind attention() {
-  return {"attention",
-          [](const std::string& prefix, Construction& c) -> std::unique_ptr<Mixer> {
+  return {[](const std::string& prefix, Construction& c) -> std::unique_ptr<Mixer> {
             return std::make_unique<Attention>(prefix, c);
           },
-          [](const ModelConfig& c) { return 4 * int64_t{c.num_heads} * c.head_dim() * c.hidden_size; }, validate};
+          [](const ModelConfig& c) { return 4 * int64_t{c.num_heads} * c.head_dim() * c.hidden_size; }};
 }
 
 }  // namespace trm::mixers

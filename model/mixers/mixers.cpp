@@ -1,32 +1,28 @@
 #include "model/mixers/mixers.h"
 
+#include <map>
 #include <stdexcept>
 
 namespace trm::mixers {
 namespace {
 
-std::vector<Kind>& table() {
-  static std::vector<Kind> kinds{attention(), token_mlp()};
+std::map<std::string, Kind>& kinds() {
+  static std::map<std::string, Kind> kinds{
+#define TRM_MIXER(name, ...) {#name, name()},
+#include "arch/mixers.def"
+#undef TRM_MIXER
+  };
   return kinds;
 }
 
 }  // namespace
 
-const std::vector<Kind>& kinds() { return table(); }
+const Kind& kind(const std::string& name) { return kinds().at(arch::mixer(name).name); }
 
-const Kind& kind(const std::string& name) {
-  std::string known;
-  for (const Kind& kind : table()) {
-    if (kind.name == name) return kind;
-    known += (known.empty() ? "" : ", ") + kind.name;
-  }
-  throw std::invalid_argument("arch.mixer: got '" + name + "', takes " + known);
-}
-
-void add(Kind added) {
-  for (const Kind& kind : table())
-    if (kind.name == added.name) throw std::logic_error("there is a mixer " + kind.name + " already");
-  table().push_back(std::move(added));
+void add(arch::MixerFacts facts, Kind kind) {
+  const std::string name = facts.name;
+  arch::add_mixer(std::move(facts));
+  kinds().emplace(name, kind);
 }
 
 }  // namespace trm::mixers

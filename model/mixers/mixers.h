@@ -4,26 +4,28 @@
 #include <string>
 #include <vector>
 
+#include "arch/facts.h"
 #include "model/mixer.h"
 
 namespace trm::mixers {
 
-/// A mixer as the config knows it.
+/// How a mixer is made; what is known of it before is in arch/mixers.def.
 struct Kind {
-  std::string name;
   std::unique_ptr<Mixer> (*make)(const std::string& prefix, Construction&);
   /// Trained values of one.
   int64_t (*parameters)(const ModelConfig&);
-  /// Throws std::invalid_argument naming the key, its value and what it takes.
-  void (*validate)(const ModelConfig&);
+  /// What of it depends on the data: throws std::invalid_argument naming the key, its value and what it takes. May be
+  /// null.
+  void (*check)(const ModelConfig&) = nullptr;
 };
 
-const std::vector<Kind>& kinds();
 /// Throws std::invalid_argument for a name that none has, naming all.
 const Kind& kind(const std::string& name);
-/// Adds one beside those of this folder; its name must be new. Not for several threads.
-void add(Kind kind);
+/// Adds one from outside; its name must be new. Before settings are read, and not for several threads.
+void add(arch::MixerFacts facts, Kind kind);
 
-Kind attention(), token_mlp();
+#define TRM_MIXER(name, ...) Kind name();
+#include "arch/mixers.def"
+#undef TRM_MIXER
 
 }  // namespace trm::mixers

@@ -1,17 +1,15 @@
 #pragma once
-// The variants behind make_recursion, one file each.
-#include <memory>
+// The variants of arch/variants.def, one file each.
 #include <optional>
-#include <string>
 
 #include "autograd/tape.h"
 #include "model/recursion.h"
 
 namespace trm::recursions {
 
-using Maker = std::unique_ptr<Recursion>(const std::string& prefix, Construction&);
-
-Maker make_trm, make_trm_singlez, make_trm_hier6, make_hrm, make_transformers_baseline;
+#define TRM_VARIANT(name, ...) RecursionMaker make_##name;
+#include "arch/variants.def"
+#undef TRM_VARIANT
 
 /// Runs `body` for each of `count` H cycles; all but the last without gradient.
 template <class Body>

@@ -11,14 +11,14 @@
 namespace trm::testing {
 namespace {
 
-ModelConfig tiny_config(Variant variant = Variant::trm) {
+ModelConfig tiny_config(const std::string& variant = "trm") {
   ModelConfig c;
-  c.variant = variant;
+  c.name = variant;
   c.hidden_size = 32;
   c.num_heads = 2;
   c.expansion = 1;
   c.H_cycles = c.L_cycles = 2;
-  c.H_layers = variant == Variant::hrm ? 1 : 0;
+  c.H_layers = variant == "hrm" ? 1 : 0;
   c.L_layers = 1;
   c.halt_max_steps = 3;
   c.forward_dtype = DType::float32;
@@ -49,7 +49,7 @@ class StepSums : public Evaluator {
   bool every_step_;
 };
 
-class Evaluation : public ::testing::TestWithParam<Variant> {
+class Evaluation : public ::testing::TestWithParam<const char*> {
  protected:
   Evaluation() {
     Synthetic data;
@@ -131,7 +131,7 @@ TEST_P(Evaluation, StopsWhenTold) {
   EXPECT_EQ(sums.q[0].size(), 1u);
 }
 
-INSTANTIATE_TEST_SUITE_P(Variants, Evaluation, ::testing::Values(Variant::trm, Variant::hrm));
+INSTANTIATE_TEST_SUITE_P(Variants, Evaluation, ::testing::Values("trm", "hrm"));
 
 }  // namespace
 }  // namespace trm::testing

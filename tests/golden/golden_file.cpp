@@ -9,12 +9,6 @@
 namespace trm::testing {
 namespace {
 
-const std::map<std::string, Variant> variants{{"trm", Variant::trm},
-                                              {"trm_singlez", Variant::trm_singlez},
-                                              {"trm_hier6", Variant::trm_hier6},
-                                              {"hrm", Variant::hrm},
-                                              {"transformers_baseline", Variant::transformers_baseline}};
-
 hid_t open_dataset(hid_t file, const std::string& path) {
   const hid_t dataset = H5Dopen2(file, path.c_str(), H5P_DEFAULT);
   if (dataset < 0) throw std::runtime_error("golden file lacks " + path);
@@ -108,7 +102,7 @@ std::string GoldenFile::attribute(const std::string& name) const {
 ModelConfig GoldenFile::config() const {
   const auto j = nlohmann::json::parse(attribute("config"));
   ModelConfig c;
-  c.variant = variants.at(j["model"]);
+  c.name = j["model"];
   c.hidden_size = j["hidden_size"];
   c.num_heads = j["num_heads"];
   c.expansion = j["expansion"];

@@ -120,7 +120,7 @@ TEST(ModelSettings, CarriesEveryKeyOver) {
   s.muon_weight_decay = 0.125;
   s.muon_split_heads = true;
   const ModelConfig c = model_config(s, {8, 16, 3, 5});
-  EXPECT_EQ(c.variant, Variant::trm_hier6);
+  EXPECT_EQ(c.name, "trm_hier6");
   EXPECT_EQ(c.loss, LossKind::softmax);
   EXPECT_EQ(c.q_position, QPosition::last);
   EXPECT_EQ(c.pos_encodings, PositionEncoding::learned);

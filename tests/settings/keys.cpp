@@ -13,12 +13,29 @@ namespace {
 TEST(Keys, AreThoseOfTheSpecification) {
   std::set<std::string> paths;
   for (const Key& key : keys()) EXPECT_TRUE(paths.insert(key.path).second) << key.path << " is declared twice";
-  const std::vector<std::string> arch = {
-      "name",          "loss.loss_type", "hidden_size",     "num_heads",      "expansion",
-      "H_cycles",      "L_cycles",       "H_layers",        "L_layers",       "pos_encodings",
-      "rope_theta",    "rms_norm_eps",   "puzzle_emb_ndim", "puzzle_emb_len", "mlp_t",
-      "causal",        "q_position",     "no_ACT_continue", "halt_max_steps", "halt_exploration_prob",
-      "forward_dtype", "loss.name"};
+  const std::vector<std::string> arch = {"name",
+                                         "loss.loss_type",
+                                         "hidden_size",
+                                         "num_heads",
+                                         "expansion",
+                                         "H_cycles",
+                                         "L_cycles",
+                                         "H_layers",
+                                         "L_layers",
+                                         "pos_encodings",
+                                         "rope_theta",
+                                         "rms_norm_eps",
+                                         "puzzle_emb_ndim",
+                                         "puzzle_emb_len",
+                                         "mlp_t",
+                                         "causal",
+                                         "q_position",
+                                         "no_ACT_continue",
+                                         "halt_max_steps",
+                                         "halt_exploration_prob",
+                                         "forward_dtype",
+                                         "loss.name",
+                                         "mixer"};
   const std::vector<std::string> run = {"data_paths",
                                         "data_paths_test",
                                         "dataset_type",

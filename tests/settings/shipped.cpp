@@ -1,4 +1,5 @@
 // The configs under config/ hold what the specification says.
+#include "settings/stored.h"
 #include "tests/settings/configs.h"
 
 namespace trm::testing {
@@ -107,6 +108,7 @@ Settings sudoku() {
   Settings s;
   s.arch.puzzle_emb_ndim = 512;
   s.arch.mlp_t = true;
+  s.arch.mixer = "mlp";
   s.arch.pos_encodings = "none";
   s.augment = "sudoku";
   s.epochs = 50000;
@@ -123,6 +125,7 @@ TEST(Shipped, Puzzles) {
   EXPECT_EQ(shipped("cfg_sudoku"), sudoku());
   Settings maze = sudoku();
   maze.arch.mlp_t = false;
+  maze.arch.mixer = "attention";
   maze.arch.pos_encodings = "rope";
   maze.arch.L_cycles = 4;
   maze.augment = "none";
@@ -186,6 +189,24 @@ TEST(Shipped, TheSpecificationsExample) {
   EXPECT_EQ(s.arch.pos_encodings, "none");
   EXPECT_EQ(s.run_name, "x");
   EXPECT_TRUE(s.ema);
+}
+
+TEST(Shipped, TheMixerAndMlpTAreOneChoice) {
+  EXPECT_EQ(shipped("cfg_pretrain").arch.mixer, "attention");
+  const Settings by_mixer = shipped("cfg_pretrain", {"arch.mixer=mlp"}),
+                 by_flag = shipped("cfg_pretrain", {"arch.mlp_t=True"});
+  EXPECT_EQ(by_mixer, by_flag);
+  EXPECT_EQ(by_mixer.arch.mixer, "mlp");
+  EXPECT_TRUE(by_mixer.arch.mlp_t);
+  EXPECT_EQ(shipped("cfg_pretrain", {"arch.mlp_t=True", "arch.mixer=null"}), by_flag);
+  expect_all(to_yaml(by_mixer), {"\n  mixer: mlp\n", "\n  mlp_t: true\n"});
+  expect_all(message_of([] {
+               shipped("cfg_pretrain", {"arch.mlp_t=True", "arch.mixer=attention"});
+             }),
+             {"arch.mlp_t: true", "arch.mixer: attention", "command line"});
+  expect_all(message_of([] { shipped("cfg_pretrain", {"arch.mixer=mamba"}); }),
+             {"arch.mixer", "'mamba'", "attention, mlp", "null"});
+  expect_all(message_of([] { shipped("cfg_chat", {"arch.mixer=mlp"}); }), {"arch.mlp_t", "arch.causal", "future"});
 }
 
 }  // namespace

@@ -34,11 +34,17 @@ TEST(Validate, HeadSizes) {
   EXPECT_NO_THROW(validate(s));
   s.arch.pos_encodings = "rope";
   s.arch.mlp_t = true;
+  s.arch.mixer = "mlp";
   EXPECT_NO_THROW(validate(s)) << "no attention, no heads";
 }
 
 TEST(Validate, Contradictions) {
-  expect_all(complaint([](Settings& s) { s.arch.mlp_t = s.arch.causal = true; }), {"arch.mlp_t", "arch.causal"});
+  expect_all(complaint([](Settings& s) {
+               s.arch.mlp_t = s.arch.causal = true;
+               s.arch.mixer = "mlp";
+             }),
+             {"arch.mlp_t", "arch.causal"});
+  expect_all(complaint([](Settings& s) { s.arch.mlp_t = true; }), {"arch.mlp_t", "true", "arch.mixer", "attention"});
   expect_all(complaint([](Settings& s) { s.arch.L_layers = 0; }), {"arch.L_layers", "trm"});
   expect_all(complaint([](Settings& s) { s.arch.name = "hrm"; }), {"arch.H_layers", "hrm"});
   for (const int cycles : {5, 7})

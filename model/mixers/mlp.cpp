@@ -9,7 +9,7 @@ namespace {
 class TokenMlp final : public Mixer {
  public:
   TokenMlp(const std::string& prefix, Construction& c)
-      : eps_(c.config.rms_norm_eps),
+      : eps_(static_cast<float>(c.config.rms_norm_eps)),
         projections_(swiglu_parameters(c, prefix + ".mlp_t", c.config.positions(), true)) {}
 
   bool sees_future() const override { return true; }
@@ -22,25 +22,21 @@ class TokenMlp final : public Mixer {
   SwigluProjections projections_;
 };
 
-void validate(const ModelConfig& c) {
-  if (c.causal)
-    throw std::invalid_argument(
-        "arch.mlp_t with arch.causal: an MLP over the sequence sees the future; use attention (mlp_t: false) for a "
-        "causal model");
+void check(const ModelConfig& c) {
   if (swiglu_width(c.expansion, c.positions()) < 1)
-    throw std::invalid_argument("arch.expansion " + std::to_string(c.expansion) +
-                                " leaves mlp_t no features to mix positions with");
+    throw std::invalid_argument("arch.expansion: got " + std::to_string(c.expansion) +
+                                ", which leaves the mixer mlp no features to mix " + std::to_string(c.positions()) +
+                                " positions with");
 }
 
 }  // namespace
 
-Kind token_mlp() {
-  return {"mlp",
-          [](const std::string& prefix, Construction& c) -> std::unique_ptr<Mixer> {
+Kind mlp() {
+  return {[](const std::string& prefix, Construction& c) -> std::unique_ptr<Mixer> {
             return std::make_unique<TokenMlp>(prefix, c);
           },
           [](const ModelConfig& c) { return 3 * int64_t{c.positions()} * swiglu_width(c.expansion, c.positions()); },
-          validate};
+          check};
 }
 
 }  // namespace trm::mixers
