@@ -37,6 +37,12 @@ constexpr std::array silent{"data_paths",
                             "resume",
                             "checkpoint_path",
                             "eval_save_outputs",
+                            "eval_depths",
+                            "eval_steps",
+                            "eval_rollouts",
+                            "eval_noise",
+                            "eval_views",
+                            "eval_select",
                             "num_workers",
                             "pin_memory"};
 /// What may be another, but changes what follows.
