@@ -1,5 +1,6 @@
 #include "checkpoint/torch_import.h"
 
+#include <Eigen/Core>
 #include <algorithm>
 #include <bit>
 #include <fstream>
@@ -36,12 +37,7 @@ float from_bfloat16(const std::byte* bytes) {
 }
 
 float from_half(const std::byte* bytes) {
-  const uint32_t half = element<uint16_t>(bytes);
-  const uint32_t sign = (half & 0x8000) << 16, exponent = half >> 10 & 31, mantissa = half & 1023;
-  if (exponent == 31) return std::bit_cast<float>(sign | 0x7f800000 | mantissa << 13);
-  if (exponent > 0) return std::bit_cast<float>(sign | (exponent + 112) << 23 | mantissa << 13);
-  const float subnormal = static_cast<float>(mantissa) * 0x1p-24f;
-  return sign ? -subnormal : subnormal;
+  return static_cast<float>(std::bit_cast<Eigen::half>(element<uint16_t>(bytes)));
 }
 
 float from_bool(const std::byte* bytes) { return *bytes != std::byte{0} ? 1.0f : 0.0f; }

@@ -49,7 +49,7 @@ void widen(const unsigned char* from, std::span<int64_t> out) {
 /// Magic, version, length and text, padded to at least `bytes` and to a multiple of 64.
 std::string header_of(const std::vector<uint64_t>& shape, NpyType type, size_t bytes = 0) {
   std::string text = "{'descr': '";
-  text += type == NpyType::uint8 ? "|u1" : "<i4";
+  text += type == NpyType::uint8 ? "|u1" : type == NpyType::float32 ? "<f4" : "<i4";
   text += "', 'fortran_order': False, 'shape': (";
   for (const uint64_t extent : shape) text += std::to_string(extent) + ", ";
   if (shape.size() > 1) text.resize(text.size() - 2);
@@ -152,6 +152,10 @@ void NpyWriter::append(std::span<const int32_t> values) {
 }
 
 void NpyWriter::append(std::span<const uint8_t> values) { append_raw(values.data(), values.size(), 1, NpyType::uint8); }
+
+void NpyWriter::append(std::span<const float> values) {
+  append_raw(values.data(), values.size(), sizeof(float), NpyType::float32);
+}
 
 void NpyWriter::append_raw(const void* values, size_t count, size_t width, NpyType type) {
   if (type != type_) throw std::logic_error("NpyWriter: values of another type than the array's");

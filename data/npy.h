@@ -38,7 +38,7 @@ class NpyArray {
   std::shared_ptr<const unsigned char> data_;  // the first element, which need not be aligned
 };
 
-enum class NpyType : uint8_t { int32, uint8 };
+enum class NpyType : uint8_t { int32, uint8, float32 };
 
 /// A first extent that is told by what is appended.
 inline constexpr uint64_t npy_as_many_as_come = ~uint64_t{0};
@@ -48,9 +48,10 @@ class NpyWriter {
  public:
   NpyWriter(const std::filesystem::path& path, const std::vector<uint64_t>& shape, NpyType type = NpyType::int32);
 
-  /// Values of the array's type; throws std::logic_error for the other one.
+  /// Values of the array's type; throws std::logic_error for another one.
   void append(std::span<const int32_t> values);
   void append(std::span<const uint8_t> values);
+  void append(std::span<const float> values);
 
   /// Completes the file; throws if fewer or more elements came than the shape holds.
   void finish();

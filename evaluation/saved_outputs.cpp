@@ -18,17 +18,6 @@ const std::vector<std::string>& known_names() {
   return names;
 }
 
-/// NumPy's format 1.0: magic, version, length of the header, header, data.
-std::string npy_header(const char* type, const std::vector<int64_t>& shape) {
-  std::string sizes;
-  for (const int64_t size : shape) sizes += std::to_string(size) + ", ";
-  std::string header = std::string("{'descr': '") + type + "', 'fortran_order': False, 'shape': (" + sizes + "), }";
-  header.append(63 - (10 + header.size()) % 64, ' ');
-  header += '\n';
-  return std::string("\x93NUMPY\x01\x00", 8) + static_cast<char>(header.size() & 255) +
-         static_cast<char>(header.size() >> 8) + header;
-}
-
 std::vector<float> column(const std::vector<float>& q, size_t index) {
   std::vector<float> values;
   for (size_t i = index; i < q.size(); i += 2) values.push_back(q[i]);
@@ -93,20 +82,14 @@ Metrics SavedOutputs::metrics() {
 
 void SavedOutputs::write(const ExampleSet& set, const Batch& batch, const StepResult& result) {
   const auto rows = static_cast<int64_t>(batch.real_rows);
-  const auto append = [&]<class T>(const std::string& name, std::span<const T> values, std::vector<int64_t> shape) {
+  const auto append = [&]<class T>(const std::string& name, std::span<const T> values, std::vector<uint64_t> shape) {
     const fs::path path = temporary_ / (set.name + "__" + name + ".npy");
-    auto [file, fresh] = files_.try_emplace(path.string());
-    if (fresh) {
-      shape.insert(shape.begin(), static_cast<int64_t>(set.examples()));
-      file->second.open(path, std::ios::binary);
-      file->second << npy_header(std::is_same_v<T, float> ? "<f4" : "<i4", shape);
-    }
-    const size_t elements = values.size() / batch.rows * static_cast<size_t>(rows);
-    file->second.write(reinterpret_cast<const char*>(values.data()),
-                       static_cast<std::streamsize>(elements * sizeof(T)));
-    if (!file->second) throw std::runtime_error("cannot write " + quoted(path));
+    shape.insert(shape.begin(), static_cast<uint64_t>(set.examples()));
+    const auto [file, fresh] =
+        files_.try_emplace(path.string(), path, shape, std::is_same_v<T, float> ? NpyType::float32 : NpyType::int32);
+    file->second.append(values.first(values.size() / batch.rows * static_cast<size_t>(rows)));
   };
-  const auto length = static_cast<int64_t>(batch.seq_len);
+  const auto length = static_cast<uint64_t>(batch.seq_len);
   const size_t tokens = batch.rows * batch.seq_len;
   for (const std::string& name : names_) {
     if (name == "inputs")
@@ -118,17 +101,15 @@ void SavedOutputs::write(const ExampleSet& set, const Batch& batch, const StepRe
     else if (name == "preds")
       append(name, std::span<const int32_t>(result.preds.to_vector<int32_t>()), {length});
     else if (name == "logits")
-      append(name, std::span<const float>(result.logits.to_vector<float>()), {length, result.logits.size(2)});
+      append(name, std::span<const float>(result.logits.to_vector<float>()),
+             {length, static_cast<uint64_t>(result.logits.size(2))});
     else
       append(name, std::span<const float>(column(result.q.to_vector<float>(), name == "q_halt_logits" ? 0 : 1)), {});
   }
 }
 
 void SavedOutputs::finish() {
-  for (auto& [path, file] : files_) {
-    file.close();
-    if (!file) throw std::runtime_error("cannot write '" + path + "'");
-  }
+  for (auto& [path, file] : files_) file.finish();
   files_.clear();
   fs::remove_all(folder_);
   fs::rename(temporary_, folder_);

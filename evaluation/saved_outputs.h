@@ -1,12 +1,12 @@
 #pragma once
 #include <cstdint>
 #include <filesystem>
-#include <fstream>
 #include <functional>
 #include <map>
 #include <string>
 #include <vector>
 
+#include "data/npy.h"
 #include "evaluation/evaluator.h"
 
 namespace trm {
@@ -41,7 +41,7 @@ class SavedOutputs : public Evaluator {
 
   std::filesystem::path folder_, temporary_;
   std::vector<std::string> names_;
-  std::map<std::string, std::ofstream> files_;
+  std::map<std::string, NpyWriter> files_;  // by path
   bool writes_ = true, failed_ = false;
 };
 
