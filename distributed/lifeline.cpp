@@ -207,7 +207,8 @@ void Lifeline::find_first(const Fingerprint& fingerprint) {
       if (answer && answer->kind == refused) throw DistributedError("refused by rank 0: " + answer->bytes);
       if (answer && answer->kind == other_run) why = "another run is there (its id differs)";
       if (!answer || answer->kind != accepted) continue;
-      const auto all = socket->receive(end, most_hello);
+      // At its end rank 0 says who is missing.
+      const auto all = socket->receive(end + std::chrono::seconds(5), most_hello);
       if (all && all->kind == refused) throw DistributedError("refused by rank 0: " + all->bytes);
       if (!all || all->kind != welcome)
         throw DistributedError("rank 0 (" + place + ") ended before all ranks had come");

@@ -25,8 +25,7 @@ size_t different(const std::vector<std::string>& texts) {
 
 void share_weights(Model& model, Communicator& communicator) {
   if (communicator.alone()) return;
-  communicator.broadcast(model.parameters().values(), 0, "the broadcast of weights");
-  if (const Tensor& table = model.puzzle_table()) communicator.broadcast(table, 0, "the broadcast of the puzzle table");
+  for (const auto& [name, tensor] : model.state()) communicator.broadcast(tensor, 0, "the broadcast of weights");
   model.parameters().refresh();
 }
 

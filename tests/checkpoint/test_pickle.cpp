@@ -100,7 +100,7 @@ TEST(Pickle, NeverTakesMuchMoreMemoryThanAStateDictOfItsSize) {
   std::string shape = "(";
   for (int i = 0; i < 1000; ++i) shape += "K\x01";
   EXPECT_SAYS(parse_error("\x80\x02" + shape + "tq\x01" + "ctorch._utils\n_rebuild_tensor_v2\n((" + text("storage") +
-                          "ctorch\nFloatStorage\n" + text("0") + text("cpu") + "K\x01tQK\x00h\x01h\x01\x89NtR."),
+                          "ctorch\nFloatStorage\n" + text("0") + text("cpu") + "K\x01tQK\x00h\x01h\x01\x89NtR."s),
               "too many axes");
 }
 

@@ -206,16 +206,16 @@ TEST_F(DatasetFolder, FoldersThatDifferAreRefused) {
 }
 
 TEST_F(DatasetFolder, TokenizersMustBeTheSame) {
-  const std::string vocabulary = R"({"model": {"vocab": {"a": 0}}, "version": "1.0"})";
+  const std::string vocabulary = R"({"model": {"type": "BPE", "vocab": {"a": 0}, "merges": []}, "pre_tokenizer": {"type": "ByteLevel", "add_prefix_space": false}})";
   for (const char* name : {"a", "b"}) {
     single_examples(2).write(folder_ / name);
     write_file(folder_ / name / "tokenizer" / "tokenizer.json", vocabulary);
   }
   const std::vector<std::filesystem::path> both = {folder_ / "a", folder_ / "b"};
   EXPECT_EQ(Dataset::open(both, "train").tokenizer_folder(), folder_ / "a" / "tokenizer");
-  write_file(folder_ / "b" / "tokenizer" / "tokenizer.json", R"({"version":"1.0","model":{"vocab":{"a":0}}})");
+  write_file(folder_ / "b" / "tokenizer" / "tokenizer.json", R"({"pre_tokenizer":{"type":"ByteLevel","add_prefix_space":false},"model":{"type":"BPE","vocab":{"a":0},"merges":[]}})");
   EXPECT_NO_THROW(Dataset::open(both, "train"));
-  write_file(folder_ / "b" / "tokenizer" / "tokenizer.json", R"({"model":{"vocab":{"b":0}}})");
+  write_file(folder_ / "b" / "tokenizer" / "tokenizer.json", R"({"pre_tokenizer":{"type":"ByteLevel","add_prefix_space":false},"model":{"type":"BPE","vocab":{"b":0},"merges":[]}})");
   EXPECT_ERROR_WITH(Dataset::open(both, "train"), "tokenizers", "differ", "--tokenizer");
 }
 

@@ -235,9 +235,9 @@ TEST_F(Processes, AnErrorOnOneRankEndsAll) {
 
 TEST_F(Processes, WhatDoesNotFitIsRefusedByName) {
   make_chat();
-  Synthetic longer = tiny_data(25);
-  longer.metadata.num_puzzle_identifiers = 25;  // as the other: only the examples differ
-  longer.write(folder_ / "longer");
+  Synthetic shorter = tiny_data(23);
+  shorter.metadata.num_puzzle_identifiers = 25;  // as the other: only the examples differ
+  shorter.write(folder_ / "shorter");
   const std::string pretrain = (bin_dir() / "pretrain").string();
   const auto unlike = [&](const Arguments& first, const Arguments& second) {
     return Child(mpirun_,
@@ -251,10 +251,10 @@ TEST_F(Processes, WhatDoesNotFitIsRefusedByName) {
   EXPECT_TRUE(configuration.says("the configuration differs: lr: ")) << configuration.output;
   EXPECT_TRUE(configuration.says("0.5 on rank 1")) << configuration.output;
   const Result data =
-      unlike(chat() + Arguments{"max_steps=2"}, chat() + Arguments{"max_steps=2", "data_paths=[longer]"});
+      unlike(chat() + Arguments{"max_steps=2"}, chat() + Arguments{"max_steps=2", "data_paths=[shorter]"});
   EXPECT_NE(data.status, 0);
   EXPECT_TRUE(
-      data.says("the training data differs: 24 examples in 24 groups on rank 0, 25 examples in 25 groups on rank 1"))
+      data.says("the training data differs: 24 examples in 24 groups on rank 0, 23 examples in 23 groups on rank 1"))
       << data.output;
   const Result share = run_on(3, chat() + Arguments{"max_steps=2"});
   EXPECT_NE(share.status, 0);

@@ -39,13 +39,13 @@ class DecoderTest : public OpTest {
     for (const size_t piece : {size_t{5}, size_t{1}, size_t{1}, size_t{1}, size_t{3}, size_t{1}, size_t{1}}) {
       const std::span<const int32_t> part(tokens.data() + fed, piece);
       const auto expected = widen(copy(window->feed(part)));
-      EXPECT_LT(relative_error(copy(incremental->feed(part)), expected), tolerance) << "after token " << fed + piece;
+      EXPECT_LT(norm_error(copy(incremental->feed(part)), expected), tolerance) << "after token " << fed + piece;
       fed += piece;
     }
     incremental->reset();
     window->reset();
     const std::span<const int32_t> all(tokens);
-    EXPECT_LT(relative_error(copy(incremental->feed(all)), widen(copy(window->feed(all)))), tolerance);
+    EXPECT_LT(norm_error(copy(incremental->feed(all)), widen(copy(window->feed(all)))), tolerance);
     EXPECT_THROW(incremental->feed(all.first(1)), std::length_error);
     EXPECT_THROW(window->feed(all.first(1)), std::length_error);
   }
