@@ -5,6 +5,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <atomic>
 #include <nlohmann/json.hpp>
 
 #include "serve/access.h"
@@ -57,7 +58,12 @@ class Server::Http {
     });
     set_routes();
     bind();
-    listener_ = std::thread([this] { http_.listen_after_bind(); });
+    listener_ = std::thread([this] {
+      http_.listen_after_bind();
+      ended_ = true;
+    });
+    // stop() has no effect on a server that does not accept yet.
+    while (!http_.is_running() && !ended_) std::this_thread::sleep_for(std::chrono::milliseconds(1));
   }
 
   ~Http() {
@@ -306,6 +312,7 @@ class Server::Http {
   httplib::Server http_;
   socket_t socket_ = -1;
   int port_ = -1;
+  std::atomic<bool> ended_ = false;  // the listener has
   std::thread listener_;
 };
 
