@@ -9,28 +9,15 @@
 #include "device/backend.h"
 #include "device/cpu/cpu_platform.h"
 #include "device/errors.h"
+#include "device/module.h"
 #include "device/op.h"
 
 namespace trm {
 namespace {
 
-#if defined(__APPLE__)
-constexpr const char* module_suffix = ".dylib";
-#else
-constexpr const char* module_suffix = ".so";
-#endif
-
-/// The folder of this library: modules lie beside it.
-std::filesystem::path library_folder() {
-  Dl_info info{};
-  if (dladdr(reinterpret_cast<void*>(&platform_of), &info) && info.dli_fname)
-    return std::filesystem::absolute(info.dli_fname).parent_path();
-  return ".";
-}
-
 Platform* open_module(DeviceKind kind) {
-  const std::string file = std::string("libtrm_") + name_of(kind) + module_suffix;
-  const auto path = library_folder() / file;
+  const auto path = module_path(name_of(kind));
+  const std::string file = path.filename().string();
   if (!std::filesystem::exists(path)) return make_absent(kind, "this build of trm.cpp has no " + std::string(name_of(kind)) + " backend (" + file + " is not installed)");
   void* module = dlopen(path.c_str(), RTLD_NOW | RTLD_LOCAL);
   if (!module) return make_absent(kind, "its backend cannot be loaded here: " + std::string(dlerror()));

@@ -1,31 +1,18 @@
+#include "device/module.h"
+
 #include <dlfcn.h>
 
 #include <filesystem>
 
-#include "device/backend.h"
 #include "distributed/collectives.h"
 #include "distributed/error.h"
 
 namespace trm {
 namespace {
 
-#if defined(__APPLE__)
-constexpr const char* suffix = ".dylib";
-#else
-constexpr const char* suffix = ".so";
-#endif
-
-/// Modules lie beside the device library.
-std::filesystem::path library_folder() {
-  Dl_info info{};
-  if (dladdr(reinterpret_cast<void*>(&platform_of), &info) && info.dli_fname)
-    return std::filesystem::absolute(info.dli_fname).parent_path();
-  return ".";
-}
-
 void* entry_of(const std::string& name, const char* entry, const std::string& purpose, const std::string& cure) {
-  const std::string file = "libtrm_" + name + suffix;
-  const auto path = library_folder() / file;
+  const auto path = module_path(name);
+  const std::string file = path.filename().string();
   if (!std::filesystem::exists(path))
     throw DistributedError(purpose + ", and this build of trm.cpp has none (" + file + " is not installed): " + cure);
   // MPI's own plug-ins look for its symbols.

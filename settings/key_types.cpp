@@ -2,8 +2,8 @@
 
 #include "settings/class_names.h"
 #include "settings/error.h"
-#include "settings/nearest.h"
 #include "settings/scalars.h"
+#include "text/printable.h"
 
 namespace trm {
 namespace {
@@ -52,9 +52,9 @@ bool read_evaluator(const Node& node, EvaluatorSettings& out) {
     } else if (key == "pass_Ks") {
       return false;
     } else {
-      static const std::vector<std::string> known = {"name", "submission_K", "pass_Ks", "aggregated_voting"};
-      throw SettingsError("evaluators: unknown key '" + key + "' of " + *known_name + " (" + value.origin + ")" +
-                          did_you_mean(key, known) + "; there are submission_K, pass_Ks and aggregated_voting");
+      throw SettingsError("evaluators: unknown key in '" + printable(key) + ": " + to_text(value) + "' of " +
+                          *known_name + " (" + value.origin +
+                          "); there are submission_K, pass_Ks and aggregated_voting");
     }
   }
   return !out.pass_Ks.empty();

@@ -2,30 +2,15 @@
 #include "device/backend.h"
 #include "model/decoder.h"
 
+#include "tests/model/causal_model.h"
 #include "tests/ops/harness.h"
 
 namespace trm::testing {
 namespace {
 
 ModelConfig small_config(DType dtype, PositionEncoding positions) {
-  ModelConfig c;
-  c.hidden_size = 48;
-  c.num_heads = 4;
-  c.expansion = 2;
-  c.H_cycles = 2;
-  c.L_cycles = 2;
-  c.L_layers = 2;
-  c.pos_encodings = positions;
-  c.causal = true;
-  c.halt_max_steps = 2;
-  c.loss = LossKind::softmax;
-  c.forward_dtype = dtype;
-  c.seq_len = 24;
-  c.vocab_size = 53;
-  return c;
+  return causal_model(dtype, positions, 48, 2);
 }
-
-std::vector<float> copy(std::span<const float> values) { return {values.begin(), values.end()}; }
 
 class DecoderTest : public OpTest {
  protected:
